@@ -1,9 +1,9 @@
-/** Bundle src/index.ts and src/style.css into src/layergrid/static/, stamped with the hash of what they came from. */
+/** Bundle src/index.ts into src/layergrid/static/widget.js, stamped with the hash of what it came from. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { context } from "esbuild";
+import { context, transform } from "esbuild";
 import { sourceHash } from "./source_hash.mjs";
 
 const LIMIT_BYTES = 60_000; // gzipped, all files together: promise 2 of the design
@@ -17,16 +17,23 @@ const report = {
     build.onEnd((result) => {
       if (result.errors.length > 0) return;
       mkdirSync(outdir, { recursive: true });
-      let total = 0;
-      for (const name of ["widget.js", "widget.css"]) {
-        const bytes = readFileSync(join(outdir, name));
-        const gzipped = gzipSync(bytes, { level: 9 }).length;
-        total += gzipped;
-        console.log(`${name}: ${bytes.length} bytes, ${gzipped} gzipped`);
-      }
-      console.log(`bundle: ${total} bytes gzipped of ${LIMIT_BYTES} allowed`);
-      if (total > LIMIT_BYTES && !watch) throw new Error(`the bundle is ${total - LIMIT_BYTES} bytes over its limit`);
+      const bytes = readFileSync(join(outdir, "widget.js"));
+      const gzipped = gzipSync(bytes, { level: 9 }).length;
+      console.log(`bundle: ${bytes.length} bytes, ${gzipped} gzipped of ${LIMIT_BYTES} allowed`);
+      if (gzipped > LIMIT_BYTES && !watch)
+        throw new Error(`the bundle is ${gzipped - LIMIT_BYTES} bytes over its limit`);
       writeFileSync(join(outdir, "source-hash.txt"), `${sourceHash(here)}\n`);
+    });
+  },
+};
+
+/** The style sheet travels inside the module, as hosts differ in where they would put a separate one (anywidget#843). */
+const styleAsText = {
+  name: "style-as-text",
+  setup(build) {
+    build.onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const { code } = await transform(readFileSync(path, "utf8"), { loader: "css", minify: !watch });
+      return { contents: code.trim(), loader: "text" };
     });
   },
 };
@@ -41,7 +48,7 @@ const bundle = await context({
   minify: !watch,
   legalComments: "none",
   outdir,
-  plugins: [report],
+  plugins: [styleAsText, report],
 });
 if (watch) {
   await bundle.watch();

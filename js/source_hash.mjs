@@ -7,9 +7,16 @@ export function sourceHash(folder) {
   const src = readdirSync(join(folder, "src"), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
-  const files = [...src, ...["build.mjs", "package-lock.json", "tsconfig.json"].map((name) => join(folder, name))];
+  const files = [
+    ...src,
+    ...["build.mjs", "package-lock.json", "tsconfig.json"].map((name) => join(folder, name)),
+  ];
   const names = files.map((file) => relative(folder, file).split(sep).join("/")).sort();
   const hash = createHash("sha256");
-  for (const name of names) hash.update(`${name}\0`).update(readFileSync(join(folder, name))).update("\0");
+  for (const name of names)
+    hash
+      .update(`${name}\0`)
+      .update(readFileSync(join(folder, name)))
+      .update("\0");
   return hash.digest("hex");
 }

@@ -1,0 +1,105 @@
+/** What can be said of one cell, in words and numbers. */
+import type { Figure } from "./figure.ts";
+import { counted, exactNumber, numberFormat, rankText } from "./format.ts";
+import { type Label, parameterName } from "./labels.ts";
+import { countAbove, meanAndDeviation } from "./statistics.ts";
+
+export interface CellFacts {
+  readonly row: number;
+  readonly column: number;
+  readonly layer: Label;
+  readonly component: string;
+  readonly value: number;
+  readonly absent: boolean;
+  /** As many digits as tell cells apart, with the unit. */
+  readonly short: string;
+  /** All digits, with the unit. */
+  readonly exact: string;
+  /** "3rd highest of 196"; why there is none where the value is not finite. */
+  readonly rank: string;
+  /** "+2.1 sd in attn.k"; empty where it cannot be said. */
+  readonly deviation: string;
+  /** Full tensor name; empty where unknown. */
+  readonly parameter: string;
+  /** Said of values that lie outside the color scale; empty for others. */
+  readonly offScale: string;
+}
+
+/** Facts about the cell at a row and column of the whole matrix. */
+export function cellFacts(figure: Figure, row: number, column: number): CellFacts {
+  const { state, scale } = figure;
+  const { matrix } = state;
+  const at = row * matrix.columns + column;
+  const value = matrix.values[at]!;
+  const absent = matrix.absent !== null && matrix.absent[at] === 1;
+  const layer = matrix.layers.at(row);
+  const component = String(matrix.components.at(column));
+  const unit = state.units === "" ? "" : ` ${state.units}`;
+  const single = matrix.values instanceof Float32Array;
+  const finite = Number.isFinite(value);
+  const said = (text: string) => (absent ? "absent" : finite ? text + unit : text);
+  return {
+    row,
+    column,
+    layer,
+    component,
+    value,
+    absent,
+    short: said(numberFormat(state.domain.low, state.domain.high)(value)),
+    exact: said(exactNumber(value, single)),
+    rank:
+      finite && !absent
+        ? rankAmongShown(figure, value)
+        : absent
+          ? `layer ${layer} has no ${component}`
+          : "not a finite number",
+    deviation: finite && !absent ? deviationInComponent(figure, column, component, value) : "",
+    parameter: absent ? "" : parameterName(matrix.parameters, row, column, layer),
+    offScale:
+      !finite || absent
+        ? ""
+        : value < scale.domain.low
+          ? "below the scale"
+          : value > scale.domain.high
+            ? "above the scale"
+            : "",
+  };
+}
+
+function rankAmongShown({ shown }: Figure, value: number): string {
+  const { above, finite } = countAbove(shown.cells.values, value);
+  return finite < 2 ? "" : `${rankText(above, finite)} of ${counted(finite, "value")}`;
+}
+
+function deviationInComponent(figure: Figure, column: number, component: string, value: number): string {
+  const { mean, deviation } = meanAndDeviation(columnValues(figure, column));
+  const score = (value - mean) / deviation;
+  if (!Number.isFinite(score)) return "";
+  return `${score < 0 ? "\u2212" : "+"}${Math.abs(score).toFixed(1)} sd in ${component}`;
+}
+
+/** Values of one component over the shown layers, first layer first. */
+export function columnValues({ state }: Figure, column: number): Float64Array {
+  const { values, columns } = state.matrix;
+  return Float64Array.from(state.rows, (row) => values[row * columns + column]!);
+}
+
+/** Values of one layer over the shown components, in their order. */
+export function rowValues({ state }: Figure, row: number): Float64Array {
+  const { values, columns } = state.matrix;
+  return Float64Array.from(state.columns, (column) => values[row * columns + column]!);
+}
+
+/** One line for the screen reader: "layer 15, attn.k, 0.1634, 3rd highest of 196 values". */
+export function spoken(facts: CellFacts, selected: boolean): string {
+  return [
+    `layer ${facts.layer}`,
+    facts.component,
+    facts.short,
+    facts.rank,
+    facts.offScale,
+    selected ? "selected" : "",
+  ]
+    .filter((part) => part !== "")
+    .join(", ");
+}

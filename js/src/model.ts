@@ -1,0 +1,274 @@
+/** The traits as seen from the browser: the only module that knows their names. */
+import type { AnyModel } from "@anywidget/types";
+import { arrangeLut, COLORMAPS, makePalette, type Palette, tableLut } from "./colormap.ts";
+import { type Label, type Labels, type PackedLabels, type PackedParameters, unpackLabels } from "./labels.ts";
+import type { Request } from "./messages.ts";
+import { remembered } from "./remember.ts";
+import { type Domain, SCALE_KINDS, type ScaleKind } from "./scale.ts";
+import type { CellId } from "./selection.ts";
+
+export interface Traits {
+  vmin: number;
+  vmax: number;
+  center: number;
+  scale: ScaleKind;
+  cmap: string;
+  reverse: boolean;
+  levels: number;
+  /** Shown components in order, or null for all of them as they come. */
+  components: readonly string[] | null;
+  /** Shown layers, or null for all. */
+  layers: readonly Label[] | null;
+  selection: readonly (readonly [Label, string])[];
+  origin: "lower" | "upper";
+  title: string;
+  units: string;
+  _values: DataView;
+  _dtype: "f4" | "f8";
+  _shape: readonly [number, number];
+  _absent: DataView;
+  _layers: PackedLabels;
+  _components: PackedLabels;
+  _parameters: PackedParameters;
+  _lut: DataView;
+  _lut_diverging: boolean;
+  _notice: string;
+}
+
+export type Model = AnyModel<Traits>;
+
+/** The matrix itself: changes only when Python sends another. */
+export interface Matrix {
+  readonly rows: number;
+  readonly columns: number;
+  readonly values: Float32Array | Float64Array;
+  readonly absent: Uint8Array | null;
+  readonly layers: Labels;
+  readonly components: Labels;
+  readonly parameters: PackedParameters;
+}
+
+/** All that is drawn. Parts that did not change keep their identity, so that a view may skip them. */
+export interface State {
+  readonly matrix: Matrix;
+  /** Shown rows and columns as indices into the matrix; rows in order of layers, whatever the origin. */
+  readonly rows: Int32Array;
+  readonly columns: Int32Array;
+  readonly domain: Domain;
+  readonly scale: ScaleKind;
+  readonly cmap: string;
+  readonly reverse: boolean;
+  readonly levels: number;
+  readonly diverging: boolean;
+  readonly palette: Palette;
+  readonly selection: readonly CellId[];
+  readonly origin: "lower" | "upper";
+  readonly title: string;
+  readonly units: string;
+  readonly notice: string;
+}
+
+const SAVE_INTERVAL_MS = 60;
+
+/** Little-endian numbers. Copied only where they start at an address that their type cannot read. */
+export function readNumbers(view: DataView, dtype: "f4" | "f8"): Float32Array | Float64Array {
+  const size = dtype === "f4" ? 4 : 8;
+  const length = Math.floor(view.byteLength / size);
+  const aligned = view.byteOffset % size === 0;
+  const buffer = aligned
+    ? view.buffer
+    : view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
+  const offset = aligned ? view.byteOffset : 0;
+  return dtype === "f4" ? new Float32Array(buffer, offset, length) : new Float64Array(buffer, offset, length);
+}
+
+/** One bit a cell, least significant first, to one byte a cell; null where no bit is set. */
+export function unpackBits(view: DataView, length: number): Uint8Array | null {
+  if (view.byteLength === 0) return null;
+  return Uint8Array.from({ length }, (_, i) => (view.getUint8(i >> 3) >> (i & 7)) & 1);
+}
+
+/** A reader of the state of one model. */
+export function stateReader(model: Model): () => State {
+  const empty = new DataView(new ArrayBuffer(0));
+  const readMatrix = remembered(
+    (
+      values: DataView,
+      dtype: Traits["_dtype"],
+      shape: readonly [number, number],
+      absent: DataView,
+      layers: PackedLabels,
+      components: PackedLabels,
+      parameters: PackedParameters,
+    ): Matrix => ({
+      rows: shape[0],
+      columns: shape[1],
+      values: readNumbers(values, dtype),
+      absent: unpackBits(absent, shape[0] * shape[1]),
+      layers: unpackLabels(layers, false),
+      components: unpackLabels(components, true),
+      parameters,
+    }),
+  );
+  const readShown = remembered((labels: Labels, shown: readonly Label[] | null) =>
+    shown === null
+      ? Int32Array.from({ length: labels.length }, (_, i) => i)
+      : Int32Array.from(shown.map((label) => labels.indexOf(label)).filter((index) => index >= 0)),
+  );
+  const readPalette = remembered((cmap: string, lut: DataView, reverse: boolean, levels: number) => {
+    const sent = lut.byteLength > 0 ? new Uint8Array(lut.buffer, lut.byteOffset, lut.byteLength) : null;
+    const base = sent ?? tableLut((COLORMAPS[cmap] ?? Object.values(COLORMAPS)[0]!).stops);
+    return makePalette(arrangeLut(base, reverse, levels));
+  });
+  const readSelection = remembered((matrix: Matrix, selection: Traits["selection"]): CellId[] =>
+    selection.flatMap(([layer, component]) => {
+      const row = matrix.layers.indexOf(layer);
+      const column = matrix.components.indexOf(component);
+      return row >= 0 && column >= 0 ? [row * matrix.columns + column] : [];
+    }),
+  );
+  const readDomain = remembered(
+    (low: number, high: number, center: number): Domain => ({ low, high, center }),
+  );
+
+  return () => {
+    const matrix = readMatrix(
+      model.get("_values"),
+      model.get("_dtype"),
+      model.get("_shape"),
+      model.get("_absent") ?? empty,
+      model.get("_layers"),
+      model.get("_components"),
+      model.get("_parameters"),
+    );
+    const cmap = model.get("cmap");
+    const builtin = COLORMAPS[cmap];
+    const lut = builtin === undefined ? (model.get("_lut") ?? empty) : empty;
+    const kind = model.get("scale");
+    return {
+      matrix,
+      rows: readShown(matrix.layers, model.get("layers")),
+      columns: readShown(matrix.components, model.get("components")),
+      domain: readDomain(model.get("vmin"), model.get("vmax"), model.get("center")),
+      scale: SCALE_KINDS.includes(kind) ? kind : "linear",
+      cmap,
+      reverse: model.get("reverse"),
+      levels: model.get("levels"),
+      diverging: builtin === undefined ? model.get("_lut_diverging") : builtin.kind === "diverging",
+      palette: readPalette(cmap, lut, model.get("reverse"), model.get("levels")),
+      selection: readSelection(matrix, model.get("selection")),
+      origin: model.get("origin"),
+      title: model.get("title"),
+      units: model.get("units"),
+      notice: model.get("_notice"),
+    };
+  };
+}
+
+const DRAWN: readonly (keyof Traits)[] = [
+  "vmin",
+  "vmax",
+  "center",
+  "scale",
+  "cmap",
+  "reverse",
+  "levels",
+  "components",
+  "layers",
+  "selection",
+  "origin",
+  "title",
+  "units",
+  "_values",
+  "_layers",
+  "_components",
+  "_lut",
+  "_notice",
+];
+
+export interface Changes {
+  vmin?: number;
+  vmax?: number;
+  center?: number;
+  scale?: ScaleKind;
+  cmap?: string;
+  reverse?: boolean;
+  levels?: number;
+  components?: readonly string[] | null;
+  layers?: readonly Label[] | null;
+  _notice?: string;
+}
+
+export interface Binding {
+  /** Change traits: in every view at once, in Python at most every 60 ms, the last value always. */
+  change(changes: Changes): void;
+  select(cells: readonly CellId[]): void;
+  send(request: Request): void;
+  stop(): void;
+}
+
+/**
+ * Bind the model: `changed` runs whenever something drawn has changed, from here or from Python.
+ *
+ * What was changed here and not yet saved wins over what arrives meanwhile. ipywidgets 8 echoes every saved
+ * value back; an echo of an older one would make a dragged slider jump (ipywidgets#3195, #3394).
+ */
+export function bindModel(model: Model, readState: () => State, changed: () => void): Binding {
+  const unsaved = new Map<keyof Traits, unknown>();
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  let savedAt = -Infinity;
+
+  const save = () => {
+    timer = null;
+    savedAt = performance.now();
+    unsaved.clear();
+    model.save_changes();
+  };
+  const write = (name: keyof Traits, value: unknown) => {
+    unsaved.set(name, value);
+    model.set(name, value as never);
+  };
+  const saveSoon = () => {
+    if (timer !== null) return;
+    const wait = savedAt + SAVE_INTERVAL_MS - performance.now();
+    if (wait <= 0) save();
+    else timer = setTimeout(save, wait);
+  };
+  const listeners = DRAWN.map((name) => {
+    const listener = () => {
+      if (unsaved.has(name) && model.get(name) !== unsaved.get(name))
+        model.set(name, unsaved.get(name) as never);
+      else changed();
+    };
+    model.on(`change:${name}`, listener);
+    return () => model.off(`change:${name}`, listener);
+  });
+
+  return {
+    change(changes) {
+      for (const [name, value] of Object.entries(changes)) write(name as keyof Traits, value);
+      saveSoon();
+    },
+    select(cells) {
+      const { matrix } = readState();
+      write(
+        "selection",
+        cells.map((cell) => [
+          matrix.layers.at(Math.floor(cell / matrix.columns)),
+          String(matrix.components.at(cell % matrix.columns)),
+        ]),
+      );
+      saveSoon();
+    },
+    send(request) {
+      model.send(request);
+    },
+    stop() {
+      for (const remove of listeners) remove();
+      if (timer !== null) {
+        clearTimeout(timer);
+        save();
+      }
+    },
+  };
+}

@@ -1,0 +1,99 @@
+/** What a value is among the shown ones. NaN and infinities take no part. */
+
+/** Number of finite values and, among them, of those greater than `value`. */
+export function countAbove(values: ArrayLike<number>, value: number): { above: number; finite: number } {
+  let above = 0;
+  let finite = 0;
+  for (let i = 0; i < values.length; i++) {
+    const other = values[i]!;
+    if (other - other !== 0) continue;
+    finite++;
+    if (other > value) above++;
+  }
+  return { above, finite };
+}
+
+/** Mean and standard deviation (n - 1) of the finite values; NaN where there are too few. */
+export function meanAndDeviation(values: Iterable<number>): { mean: number; deviation: number } {
+  let n = 0;
+  let mean = 0;
+  let squares = 0;
+  for (const value of values) {
+    if (!Number.isFinite(value)) continue;
+    n++;
+    const step = value - mean; // Welford (1962)
+    mean += step / n;
+    squares += step * (value - mean);
+  }
+  return { mean: n > 0 ? mean : NaN, deviation: n > 1 ? Math.sqrt(squares / (n - 1)) : NaN };
+}
+
+export interface Extent {
+  readonly low: number;
+  readonly high: number;
+  readonly smallestPositive: number;
+}
+
+/** Smallest and largest finite value, and the smallest above zero; low > high where nothing is finite. */
+export function finiteExtent(values: ArrayLike<number>): Extent {
+  let low = Infinity;
+  let high = -Infinity;
+  let smallestPositive = Infinity;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    if (value - value !== 0) continue;
+    if (value < low) low = value;
+    if (value > high) high = value;
+    if (value > 0 && value < smallestPositive) smallestPositive = value;
+  }
+  return { low, high, smallestPositive };
+}
+
+/** Above this many values, quantiles come from an evenly spaced sample: an estimate, and said to be one. */
+export const EXACT_QUANTILES_UP_TO = 262_144;
+
+/** The finite values in increasing order; a sample of them where there are very many. */
+export function sortedFinite(values: ArrayLike<number>): Float64Array {
+  const step = Math.max(1, Math.ceil(values.length / EXACT_QUANTILES_UP_TO));
+  const finite = new Float64Array(Math.ceil(values.length / step));
+  let n = 0;
+  for (let i = 0; i < values.length; i += step) {
+    const value = values[i]!;
+    if (value - value === 0) finite[n++] = value;
+  }
+  return finite.subarray(0, n).sort();
+}
+
+/** Quantile of values in increasing order, by linear interpolation (type 7); NaN where there are none. */
+export function quantile(sorted: Float64Array, probability: number): number {
+  if (sorted.length === 0) return NaN;
+  const at = probability * (sorted.length - 1);
+  const before = Math.floor(at);
+  const start = sorted[before]!;
+  return start + (at - before) * ((sorted[before + 1] ?? start) - start);
+}
+
+/** `count` quantiles evenly spaced in probability, from the smallest value to the largest. */
+export function quantiles(sorted: Float64Array, count: number): Float64Array {
+  if (sorted.length === 0) return new Float64Array(0);
+  return Float64Array.from({ length: count }, (_, i) => quantile(sorted, i / (count - 1)));
+}
+
+/** Counts of finite values in `bins` equal bins of [low, high], after a transform; what lies outside is left out. */
+export function histogram(
+  values: ArrayLike<number>,
+  transform: ((value: number) => number) | null,
+  low: number,
+  high: number,
+  bins: number,
+): Uint32Array {
+  const counts = new Uint32Array(bins);
+  const perUnit = high > low ? bins / (high - low) : 0;
+  for (let i = 0; i < values.length; i++) {
+    const value = transform === null ? values[i]! : transform(values[i]!);
+    if (!(value >= low && value <= high)) continue;
+    const bin = ((value - low) * perUnit) | 0;
+    counts[bin < bins ? bin : bins - 1]!++;
+  }
+  return counts;
+}

@@ -1,0 +1,245 @@
+/** The color bar, which is the control: handles for low, center and high, ticks, and the histogram beside it. */
+import { cssColor, LUT_SIZE } from "../colormap.ts";
+import { element, setAttributes, sizeCanvas, svg, toggle } from "../dom.ts";
+import type { Figure } from "../figure.ts";
+import { numberFormat, tickFormat } from "../format.ts";
+import type { Changes } from "../model.ts";
+import { paletteIndex } from "../raster.ts";
+import type { Scale } from "../scale.ts";
+import { histogram } from "../statistics.ts";
+import { scaleTicks } from "../ticks.ts";
+
+type End = "low" | "center" | "high";
+const ENDS: readonly End[] = ["low", "center", "high"];
+const TRAIT = { low: "vmin", center: "center", high: "vmax" } as const;
+
+const BAR_WIDTH = 16;
+const HISTOGRAM_WIDTH = 44;
+const BIN_HEIGHT = 4;
+const TICK_ROOM = 60;
+const KEY_STEP = 0.01;
+const PAGE_STEP = 0.1;
+
+export interface Colorbar {
+  readonly root: HTMLElement;
+  draw(figure: Figure): void;
+  destroy(): void;
+}
+
+/** The values that the bar spans, from its bottom to its top. */
+interface Axis {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Limits with one of them moved; low and high stop at each other, the center goes where it will. */
+export function movedLimit(domain: Readonly<Record<End, number>>, end: End, value: number): Changes {
+  const stopped =
+    end === "low" ? Math.min(value, domain.high) : end === "high" ? Math.max(value, domain.low) : value;
+  return { [TRAIT[end]]: stopped };
+}
+
+export function createColorbar(change: (changes: Changes) => void): Colorbar {
+  const bar = element("canvas", "layergrid-bar", { "aria-hidden": "true" });
+  const bins = svg("path", { class: "layergrid-bins" });
+  const histogramBox = svg("svg", { class: "layergrid-histogram", "aria-hidden": "true" }, bins);
+  const tickBox = element("div", "layergrid-ticks", { "aria-hidden": "true" });
+  const handles = new Map(
+    ENDS.map((end) => [
+      end,
+      element("div", "layergrid-handle", {
+        role: "slider",
+        tabindex: 0,
+        "data-end": end,
+        "aria-orientation": "vertical",
+        "aria-label": {
+          low: "Low end of the color scale",
+          center: "Center of the color scale",
+          high: "High end of the color scale",
+        }[end],
+        "data-lm-suppress-shortcuts": "true",
+      }),
+    ]),
+  );
+  const track = element("div", "layergrid-track", {}, bar, ...handles.values());
+  const root = element("div", "layergrid-colorbar", {}, histogramBox, track, tickBox);
+
+  let figure: Figure | null = null;
+  let dragging: { end: End; axis: Axis; pointer: number } | null = null;
+  let histogramOf: readonly unknown[] = [];
+
+  const axis = (): Axis => dragging?.axis ?? axisOf(figure!);
+
+  const valueAt = (clientY: number): number => {
+    const box = bar.getBoundingClientRect();
+    const { low, high } = axis();
+    return atShare(figure!.scale, low, high, 1 - (clientY - box.top) / box.height);
+  };
+  const move = (end: End, value: number) => change(movedLimit(figure!.scale.domain, end, value));
+
+  const onPointerDown = (event: PointerEvent) => {
+    if (event.button !== 0 || figure === null) return;
+    const onHandle = (event.target as Element).closest<HTMLElement>(".layergrid-handle");
+    const end = (onHandle?.dataset.end as End | undefined) ?? nearestEnd(figure, valueAt(event.clientY));
+    event.preventDefault();
+    handles.get(end)!.focus({ preventScroll: true });
+    dragging = { end, axis: axisOf(figure), pointer: event.pointerId };
+    track.setPointerCapture(event.pointerId);
+    if (onHandle === null) move(end, valueAt(event.clientY));
+  };
+  const onPointerMove = (event: PointerEvent) => {
+    if (dragging?.pointer === event.pointerId) move(dragging.end, valueAt(event.clientY));
+  };
+  const onPointerEnd = (event: PointerEvent) => {
+    if (dragging?.pointer !== event.pointerId) return;
+    dragging = null;
+    if (figure !== null) draw(figure);
+  };
+  const onKey = (event: KeyboardEvent) => {
+    const end = (event.target as HTMLElement).dataset.end as End | undefined;
+    if (end === undefined || figure === null || event.ctrlKey || event.metaKey || event.altKey) return;
+    const { low, high } = axis();
+    const at = shareOf(figure.scale, low, high, figure.scale.domain[end]);
+    const steps: Record<string, number> = {
+      ArrowUp: at + KEY_STEP,
+      ArrowRight: at + KEY_STEP,
+      ArrowDown: at - KEY_STEP,
+      ArrowLeft: at - KEY_STEP,
+      PageUp: at + PAGE_STEP,
+      PageDown: at - PAGE_STEP,
+      Home: 0,
+      End: 1,
+    };
+    const wanted = steps[event.key];
+    if (wanted === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    move(end, atShare(figure.scale, low, high, wanted));
+  };
+  track.addEventListener("pointerdown", onPointerDown);
+  track.addEventListener("pointermove", onPointerMove);
+  track.addEventListener("pointerup", onPointerEnd);
+  track.addEventListener("pointercancel", onPointerEnd);
+  track.addEventListener("lostpointercapture", onPointerEnd);
+  track.addEventListener("keydown", onKey);
+
+  const draw = (next: Figure) => {
+    figure = next;
+    const { scale, layout, shown, state } = next;
+    const { low, high } = axis();
+    const cssHeight = layout.height / layout.ratio;
+    root.style.height = `${cssHeight}px`;
+    drawBar(bar, next, low, high);
+
+    const text = numberFormat(low, high);
+    for (const end of ENDS) {
+      const handle = handles.get(end)!;
+      const value = scale.domain[end];
+      toggle(handle, end !== "center" || scale.diverging);
+      handle.style.top = `${(1 - clamped(shareOf(scale, low, high, value))) * cssHeight}px`;
+      setAttributes(handle, {
+        "aria-valuemin": low,
+        "aria-valuemax": high,
+        "aria-valuenow": value,
+        "aria-valuetext": `${text(value)}${state.units === "" ? "" : ` ${state.units}`}`,
+      });
+    }
+    const count = Math.max(2, Math.round(cssHeight / TICK_ROOM));
+    const ticks = high > low ? scaleTicks(scale, low, high, count) : [low];
+    const label = tickFormat(ticks, scale.kind === "linear");
+    tickBox.replaceChildren(
+      ...ticks.map((value) => {
+        const tick = element("span", "layergrid-tick", {}, label(value));
+        tick.style.top = `${(1 - clamped(shareOf(scale, low, high, value))) * cssHeight}px`;
+        return tick;
+      }),
+    );
+    const binCount = Math.max(4, Math.round(cssHeight / BIN_HEIGHT));
+    const key = [shown, low, high, state.scale, binCount, scale.kind === "symlog" ? scale.domain : null];
+    if (key.every((part, i) => part === histogramOf[i])) return;
+    histogramOf = key;
+    drawHistogram(histogramBox, bins, next, low, high, binCount, cssHeight);
+  };
+
+  return {
+    root,
+    draw,
+    destroy() {
+      dragging = null;
+    },
+  };
+}
+
+/** Width of the bar with its ticks, and with the histogram if there is room. */
+export function colorbarWidth(tickCharacters: number, withHistogram: boolean): number {
+  return BAR_WIDTH + 10 + Math.ceil(tickCharacters * 6.8) + (withHistogram ? HISTOGRAM_WIDTH + 2 : 0);
+}
+
+/** The bar spans the shown values and the limits. */
+function axisOf({ scale, shown }: Figure): Axis {
+  const extent = shown.extent();
+  const { low, high } = scale.domain;
+  const lowest = scale.kind === "log" ? extent.smallestPositive : extent.low;
+  return { low: Math.min(low, lowest), high: Math.max(high, extent.high) };
+}
+
+/** Where a value stands between the ends of the bar: 0 at the bottom, 1 at the top; 0.5 where the bar has no length. */
+function shareOf(scale: Scale, low: number, high: number, value: number): number {
+  const start = scale.transform(low);
+  const length = scale.transform(high) - start;
+  return length > 0 ? (scale.transform(value) - start) / length : 0.5;
+}
+
+function atShare(scale: Scale, low: number, high: number, share: number): number {
+  if (share <= 0) return low;
+  if (share >= 1) return high;
+  const start = scale.transform(low);
+  return scale.invert(start + share * (scale.transform(high) - start));
+}
+
+function clamped(share: number): number {
+  return Number.isNaN(share) ? 0.5 : Math.min(1, Math.max(0, share));
+}
+
+function nearestEnd({ scale }: Figure, value: number): End {
+  const ends = scale.diverging ? ENDS : ENDS.filter((end) => end !== "center");
+  const at = scale.transform(value);
+  const away = (end: End) => Math.abs(scale.transform(scale.domain[end]) - at);
+  return ends.reduce((nearest, end) => (away(end) < away(nearest) ? end : nearest));
+}
+
+function drawBar(bar: HTMLCanvasElement, { scale, state, layout }: Figure, low: number, high: number): void {
+  sizeCanvas(bar, Math.round(BAR_WIDTH * layout.ratio), layout.height, layout.ratio);
+  const context = bar.getContext("2d")!;
+  for (let y = 0; y < layout.height; y++) {
+    const value = atShare(scale, low, high, 1 - (y + 0.5) / layout.height);
+    context.fillStyle = cssColor(
+      state.palette.colors[paletteIndex(scale, value)] ?? state.palette.colors[LUT_SIZE / 2]!,
+    );
+    context.fillRect(0, y, bar.width, 1);
+  }
+}
+
+function drawHistogram(
+  box: SVGSVGElement,
+  path: SVGPathElement,
+  { scale, shown }: Figure,
+  low: number,
+  high: number,
+  count: number,
+  height: number,
+): void {
+  const transform = scale.kind === "linear" ? null : scale.transform;
+  const counts = histogram(shown.cells.values, transform, scale.transform(low), scale.transform(high), count);
+  const most = counts.reduce((a, b) => Math.max(a, b), 1);
+  const step = height / count;
+  let outline = "";
+  counts.forEach((n, bin) => {
+    if (n === 0) return;
+    // Never thinner than a pixel: one outlying cell must show.
+    const length = Math.max(1, (n / most) * (HISTOGRAM_WIDTH - 4));
+    outline += `M${HISTOGRAM_WIDTH - 3} ${(height - (bin + 1) * step).toFixed(2)}h${(-length).toFixed(2)}v${(step - 0.75).toFixed(2)}h${length.toFixed(2)}z`;
+  });
+  path.setAttribute("d", outline);
+  setAttributes(box, { width: HISTOGRAM_WIDTH, height, viewBox: `0 0 ${HISTOGRAM_WIDTH} ${height}` });
+}

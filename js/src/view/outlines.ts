@@ -1,0 +1,125 @@
+/** Outlines over the picture: the selection, a rectangle being dragged, the cell under the pointer. */
+import { element, sizeCanvas } from "../dom.ts";
+import type { Figure } from "../figure.ts";
+import type { CellId } from "../selection.ts";
+
+/** Positions of a cell among those in view. */
+export interface Spot {
+  readonly row: number;
+  readonly column: number;
+}
+
+export interface Outlined {
+  readonly hover: Spot | null;
+  readonly drag: { readonly from: Spot; readonly to: Spot } | null;
+}
+
+export interface Outlines {
+  readonly canvas: HTMLCanvasElement;
+  draw(figure: Figure, outlined: Outlined): void;
+}
+
+/** The box of a cell in device pixels; that of its block where several share one. */
+export function cellBox(figure: Figure, { row, column }: Spot): DOMRect {
+  const { rows, columns, rowBlock, columnBlock } = figure.layout;
+  const r = Math.floor(row / rowBlock);
+  const c = Math.floor(column / columnBlock);
+  const x = columns.starts[c]!;
+  const y = rows.starts[r]!;
+  return new DOMRect(x, y, columns.ends[c]! - x, rows.ends[r]! - y);
+}
+
+export function createOutlines(): Outlines {
+  const canvas = element("canvas", "layergrid-marks", { "aria-hidden": "true" });
+  const context = canvas.getContext("2d")!;
+  let drawn = false;
+
+  return {
+    canvas,
+    draw(figure, { hover, drag }) {
+      const { layout, state } = figure;
+      const { width, height, ratio } = layout;
+      sizeCanvas(canvas, width, height, ratio);
+      const wanted = hover !== null || drag !== null || state.selection.length > 0;
+      if (!wanted && !drawn) return;
+      context.clearRect(0, 0, width, height);
+      drawn = wanted;
+      if (state.selection.length > 0) strokeTwice(context, selectionPath(figure, state.selection), ratio, 2);
+      if (hover !== null) {
+        const path = new Path2D();
+        const box = cellBox(figure, hover);
+        path.rect(box.x + ratio / 2, box.y + ratio / 2, box.width - ratio, box.height - ratio);
+        strokeTwice(context, path, ratio, 1);
+      }
+      if (drag !== null) {
+        const from = cellBox(figure, drag.from);
+        const to = cellBox(figure, drag.to);
+        const path = new Path2D();
+        const x = Math.min(from.x, to.x);
+        const y = Math.min(from.y, to.y);
+        path.rect(x, y, Math.max(from.right, to.right) - x, Math.max(from.bottom, to.bottom) - y);
+        strokeTwice(context, path, ratio, 1.5);
+      }
+    },
+  };
+}
+
+/** A dark line with a light one inside: it reads on any color. */
+function strokeTwice(context: CanvasRenderingContext2D, path: Path2D, ratio: number, width: number): void {
+  context.lineJoin = "miter";
+  context.strokeStyle = "rgba(255,255,255,0.95)";
+  context.lineWidth = (width + 2) * ratio;
+  context.stroke(path);
+  context.strokeStyle = "rgba(15,15,20,0.95)";
+  context.lineWidth = width * ratio;
+  context.stroke(path);
+}
+
+/** The edges that part selected cells from others, drawn just inside the selected ones. */
+function selectionPath(figure: Figure, selection: readonly CellId[]): Path2D {
+  const { layout, state } = figure;
+  const stride = state.matrix.columns;
+  const rowAt = positions(figure.rows, layout.rowBlock);
+  const columnAt = positions(figure.columns, layout.columnBlock);
+  const wide = layout.columns.length;
+  const chosen = new Set<number>();
+  for (const cell of selection) {
+    const row = rowAt.get(Math.floor(cell / stride));
+    const column = columnAt.get(cell % stride);
+    if (row !== undefined && column !== undefined) chosen.add(row * wide + column);
+  }
+  const path = new Path2D();
+  const inset = 1.5 * layout.ratio;
+  for (const spot of chosen) {
+    const row = Math.floor(spot / wide);
+    const column = spot % wide;
+    const { starts: lefts, ends: rights } = layout.columns;
+    const { starts: tops, ends: bottoms } = layout.rows;
+    const above = chosen.has(spot - wide);
+    const below = chosen.has(spot + wide);
+    const before = column > 0 && chosen.has(spot - 1) && rights[column - 1] === lefts[column];
+    const after = column < wide - 1 && chosen.has(spot + 1) && rights[column] === lefts[column + 1];
+    const left = lefts[column]! + (before ? 0 : inset);
+    const right = rights[column]! - (after ? 0 : inset);
+    const top = tops[row]! + (above ? 0 : inset);
+    const bottom = bottoms[row]! - (below ? 0 : inset);
+    const line = (x0: number, y0: number, x1: number, y1: number) => {
+      path.moveTo(x0, y0);
+      path.lineTo(x1, y1);
+    };
+    if (!(above || below || before || after)) {
+      path.rect(left, top, right - left, bottom - top);
+      continue;
+    }
+    if (!above) line(left, top, right, top);
+    if (!below) line(left, bottom, right, bottom);
+    if (!before) line(left, top, left, bottom);
+    if (!after) line(right, top, right, bottom);
+  }
+  return path;
+}
+
+/** Index into the matrix -> painted position. */
+function positions(indices: Int32Array, block: number): Map<number, number> {
+  return new Map(Array.from(indices, (index, at) => [index, Math.floor(at / block)]));
+}

@@ -1,0 +1,251 @@
+/** The page: where its parts stand, and when they are drawn. The picture comes first; the rest a frame later. */
+import { element, setText, toggle } from "../dom.ts";
+import { type Figure, figureMaker, type Room, type Window } from "../figure.ts";
+import { groupRuns } from "../labels.ts";
+import { gridHeight, largestGridWidth } from "../layout.ts";
+import type { Binding, Matrix, State } from "../model.ts";
+import { selectedNames } from "../save.ts";
+import { frameScheduler } from "../schedule.ts";
+import style from "../style.css";
+import { isDark, watchTheme } from "../theme.ts";
+import { rowAxisWidth } from "./axes.ts";
+import { colorbarWidth, createColorbar } from "./colorbar.ts";
+import { createComponentChips } from "./components.ts";
+import { createDetails } from "./details.ts";
+import { downloadPicture, downloadTable } from "./download.ts";
+import { createGridView } from "./grid.ts";
+import { createLegend } from "./legend.ts";
+import { createToolbar } from "./toolbar.ts";
+
+const WIDTH_BEFORE_MEASURE = 1200;
+const SIDE_FROM = 780;
+const SIDE_COLUMNS_UP_TO = 48;
+const FIGURE_SHARE = 0.56;
+const HISTOGRAM_FROM = 420;
+const LARGEST_SIDE = 560;
+const GAP = 32;
+const TICK_CHARACTERS = 7;
+
+export interface Page {
+  /** Draw soon: what changed, together. */
+  request(): void;
+  drawNow(): void;
+  destroy(): void;
+}
+
+export function createPage(el: HTMLElement, readState: () => State, binding: Binding): Page {
+  const makeFigure = figureMaker();
+  let window_: Window | null = null;
+  let width = 0;
+  let figure: Figure | null = null;
+  let complete = false;
+  let notice: string | null = null;
+
+  const rezoom = (window: Window | null) => {
+    window_ = window;
+    scheduler.request();
+  };
+  const showLayers = (rows: readonly number[]) => {
+    const { layers } = readState().matrix;
+    const wanted = new Set(rows);
+    window_ = null;
+    binding.change({
+      layers:
+        wanted.size === layers.length ? null : [...wanted].sort((a, b) => a - b).map((row) => layers.at(row)),
+    });
+  };
+  const showComponents = (columns: readonly number[], { components }: Matrix) => {
+    window_ = null;
+    const asTheyCome = columns.length === components.length && columns.every((column, at) => column === at);
+    binding.change({
+      components: asTheyCome ? null : columns.map((column) => String(components.at(column))),
+    });
+  };
+
+  const grid = createGridView({
+    select: binding.select,
+    click: (row, column) => binding.send({ kind: "click", row, column }),
+    zoom: rezoom,
+    showLayers,
+  });
+  const colorbar = createColorbar(binding.change);
+  const chips = createComponentChips(showComponents);
+  const details = createDetails();
+  const legend = createLegend();
+  const figureBox = element(
+    "div",
+    "layergrid-figure",
+    {},
+    grid.axes.rows,
+    grid.root,
+    colorbar.root,
+    grid.axes.columns,
+  );
+  const toolbar = createToolbar({
+    change: binding.change,
+    fit: () => rezoom(null),
+    showAllLayers: () => {
+      window_ = null;
+      binding.change({ layers: null });
+    },
+    copyNames: () => {
+      if (figure !== null) copyText(selectedNames(figure));
+    },
+    save: (format) => {
+      if (figure === null) return;
+      if (format === "csv") downloadTable(figure);
+      else downloadPicture(figure, figureBox);
+    },
+  });
+  const message = element("div", "layergrid-notice", { role: "alert", hidden: true });
+  const side = element("div", "layergrid-side", {}, details.root);
+  const root = element(
+    "div",
+    "layergrid",
+    {},
+    element("style", "", {}, style),
+    toolbar.root,
+    element("div", "layergrid-controls", {}, chips.root, toolbar.limits),
+    element("div", "layergrid-body", {}, element("div", "layergrid-main", {}, figureBox, legend.root), side),
+    message,
+  );
+
+  const say = (text: string) => {
+    notice = text;
+    scheduler.request();
+  };
+  const copyText = (text: string) => {
+    navigator.clipboard?.writeText(text).then(
+      () => say("Copied."),
+      (error: unknown) => say(`The browser did not allow copying: ${String(error)}`),
+    ) ?? say("This page may not copy: the browser allows it on secure pages only.");
+  };
+
+  const room = (state: State): { room: Room; sideWidth: number; sideBySide: boolean } => {
+    const total = width > 0 ? width : WIDTH_BEFORE_MEASURE;
+    const rows = visibleRows(state);
+    const columns = window_ === null ? state.columns : state.columns.slice(window_.left, window_.right);
+    const runs = groupRuns(Array.from(columns, (column) => String(state.matrix.components.at(column))));
+    const axis = rowAxisWidth({ rows, state });
+    const withHistogram = total >= HISTOGRAM_FROM;
+    const bar = colorbarWidth(TICK_CHARACTERS, withHistogram);
+    const sideBySide = total >= SIDE_FROM && columns.length <= SIDE_COLUMNS_UP_TO;
+    const figureWidth = sideBySide ? Math.floor(total * FIGURE_SHARE) : total;
+    const wanted = Math.min(
+      figureWidth - axis - bar - 22,
+      Math.max(largestGridWidth(columns.length, runs), 60),
+    );
+    root.classList.toggle("layergrid-wide", sideBySide);
+    root.classList.toggle("layergrid-no-histogram", !withHistogram);
+    figureBox.style.gridTemplateColumns = `${axis}px max-content max-content`;
+    const sideWidth = Math.floor(
+      Math.min(sideBySide ? total - (axis + bar + 22 + wanted) - GAP : total, LARGEST_SIDE),
+    );
+    return {
+      room: { width: Math.max(40, wanted), height: gridHeight(rows.length), ratio: devicePixelRatio || 1 },
+      sideWidth,
+      sideBySide,
+    };
+  };
+  const visibleRows = (state: State) =>
+    window_ === null ? state.rows : state.rows.slice(window_.top, window_.bottom);
+
+  const draw = () => {
+    const state = readState();
+    const place = room(state);
+    if (window_ !== null && (window_.bottom > state.rows.length || window_.right > state.columns.length))
+      window_ = null;
+    figure = makeFigure(state, window_, place.room);
+    grid.draw(figure);
+    if (complete) drawRest(figure, place.sideWidth);
+    else
+      afterPaint(() => {
+        if (destroyed) return;
+        complete = true;
+        scheduler.request();
+      });
+  };
+  const drawRest = (drawn: Figure, sideWidth: number) => {
+    const { state } = drawn;
+    toolbar.draw(drawn);
+    chips.draw(state);
+    side.style.width = `${sideWidth}px`;
+    if (state.rows.length > 0 && state.columns.length > 0) {
+      colorbar.draw(drawn);
+      details.draw(drawn, sideWidth);
+      legend.draw(drawn);
+    }
+    const text = [notice ?? "", state.notice].filter((part) => part !== "").join("\n");
+    setText(message, text);
+    toggle(message, text !== "");
+  };
+  const scheduler = frameScheduler(draw);
+
+  let destroyed = false;
+  const remeasure = () => {
+    const measured = el.clientWidth;
+    if (measured === 0 || measured === width) return;
+    width = measured;
+    draw();
+  };
+  const resizes = new ResizeObserver(remeasure);
+  // Notebooks that take far outputs out of the page bring canvases back blank (jupyterlab#17331).
+  const sightings = new IntersectionObserver((entries) => {
+    if (entries.some((entry) => entry.isIntersecting)) scheduler.request();
+  });
+  const retheme = () => {
+    root.classList.toggle("layergrid-dark", isDark(root));
+    scheduler.request();
+  };
+  const stopTheme = watchTheme(retheme);
+  let ratioQuery: MediaQueryList | null = null;
+  const watchRatio = () => {
+    ratioQuery?.removeEventListener("change", onRatio);
+    ratioQuery = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
+    ratioQuery.addEventListener("change", onRatio);
+  };
+  const onRatio = () => {
+    watchRatio();
+    scheduler.request();
+  };
+
+  return {
+    request: scheduler.request,
+    drawNow() {
+      el.append(root);
+      width = el.clientWidth;
+      draw();
+      resizes.observe(el);
+      sightings.observe(root);
+      watchRatio();
+      afterPaint(() => {
+        if (!destroyed) retheme();
+      });
+    },
+    destroy() {
+      destroyed = true;
+      scheduler.stop();
+      stopTheme();
+      resizes.disconnect();
+      sightings.disconnect();
+      ratioQuery?.removeEventListener("change", onRatio);
+      grid.destroy();
+      colorbar.destroy();
+      chips.destroy();
+      root.remove();
+    },
+  };
+}
+
+/** Run after the next frame has been painted; at once after a while where no frames are made, as in a hidden tab. */
+function afterPaint(run: () => void): void {
+  let done = false;
+  const once = () => {
+    if (done) return;
+    done = true;
+    clearTimeout(timer);
+    run();
+  };
+  const timer = setTimeout(once, 500);
+  requestAnimationFrame(() => setTimeout(once));
+}

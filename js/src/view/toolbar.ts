@@ -1,0 +1,228 @@
+/** Title, menus and buttons above the picture. */
+import { COLORMAPS } from "../colormap.ts";
+import { button, element, setText, toggle } from "../dom.ts";
+import type { Figure } from "../figure.ts";
+import { counted, numberFormat } from "../format.ts";
+import type { Changes } from "../model.ts";
+import { SCALE_KINDS, type ScaleKind } from "../scale.ts";
+import { finiteExtent, quantile } from "../statistics.ts";
+import { movedLimit } from "./colorbar.ts";
+
+const LEVEL_CHOICES = [0, 3, 5, 7, 9, 12];
+const ROBUST = [0.02, 0.98] as const;
+
+export interface Toolbar {
+  readonly root: HTMLElement;
+  /** Fields and buttons for the limits of the color scale; they stand apart from the rest. */
+  readonly limits: HTMLElement;
+  draw(figure: Figure): void;
+}
+
+export interface ToolbarActions {
+  change(changes: Changes): void;
+  fit(): void;
+  showAllLayers(): void;
+  copyNames(): void;
+  save(format: "png" | "csv"): void;
+}
+
+export function createToolbar(actions: ToolbarActions): Toolbar {
+  let figure: Figure | null = null;
+  const withFigure = (act: (current: Figure) => void) => () => {
+    if (figure !== null) act(figure);
+  };
+
+  const title = element("span", "layergrid-title");
+  const subtitle = element("span", "layergrid-subtitle");
+  const scale = menu("Scale", SCALE_KINDS, (kind) => actions.change({ scale: kind as ScaleKind }));
+  const cmap = menu("Colormap", Object.keys(COLORMAPS), (name) => actions.change({ cmap: name }));
+  const levels = menu(
+    "Color levels",
+    LEVEL_CHOICES.map(String),
+    (count) => actions.change({ levels: Number(count) }),
+    (count) => (count === "0" ? "smooth" : `${count} levels`),
+  );
+  const reverse = element(
+    "button",
+    "layergrid-link",
+    { type: "button", title: "Reverse the colors", "aria-pressed": "false" },
+    "reverse",
+  );
+  reverse.addEventListener(
+    "click",
+    withFigure(({ state }) => actions.change({ reverse: !state.reverse })),
+  );
+  const fields = (["low", "center", "high"] as const).map((end) =>
+    limitField(end, () => figure, actions.change),
+  );
+
+  const robust = button(
+    "layergrid-link",
+    "robust",
+    "Limits at the 2nd and 98th percentile of the shown values",
+    withFigure((f) => actions.change(robustLimits(f))),
+  );
+  const symmetric = button(
+    "layergrid-link",
+    "symmetric",
+    "Arms of equal length about the center",
+    withFigure((f) => actions.change(symmetricLimits(f))),
+  );
+  const reset = button(
+    "layergrid-link",
+    "reset",
+    "Limits at the smallest and largest value",
+    withFigure((f) => actions.change(resetLimits(f))),
+  );
+  const fit = button("layergrid-link", "fit", "Show the whole grid again (key: f)", actions.fit);
+  const layers = button("layergrid-link", "", "Show all layers again", actions.showAllLayers);
+  const copy = button(
+    "layergrid-link",
+    "copy names",
+    "Copy the selected cells' tensor names, or layer and component",
+    actions.copyNames,
+  );
+  const png = button("layergrid-link", "PNG", "Save a picture of what is shown", () => actions.save("png"));
+  const csv = button("layergrid-link", "CSV", "Save the shown values as a table", () => actions.save("csv"));
+
+  const heading = element("div", "layergrid-heading", {}, title, subtitle);
+  const tools = element(
+    "div",
+    "layergrid-tools",
+    {},
+    fit,
+    layers,
+    scale,
+    cmap,
+    levels,
+    reverse,
+    copy,
+    png,
+    csv,
+  );
+  const limits = element(
+    "div",
+    "layergrid-tools",
+    {},
+    ...fields.map((field) => field.root),
+    robust,
+    symmetric,
+    reset,
+  );
+  const root = element("div", "layergrid-toolbar", {}, heading, tools);
+
+  return {
+    root,
+    limits,
+    draw(next) {
+      figure = next;
+      const { state, window } = next;
+      setText(title, state.title);
+      toggle(title, state.title !== "");
+      const shape = `${counted(state.rows.length, "layer")} × ${counted(state.columns.length, "component")}`;
+      setText(subtitle, state.units === "" ? shape : `${shape} · ${state.units}`);
+      scale.querySelector("select")!.value = state.scale;
+      selectOrAdd(cmap.querySelector("select")!, state.cmap);
+      selectOrAdd(levels.querySelector("select")!, String(state.levels));
+      reverse.setAttribute("aria-pressed", String(state.reverse));
+      for (const field of fields) field.draw(next);
+      const zoomed =
+        window.bottom - window.top < state.rows.length || window.right - window.left < state.columns.length;
+      toggle(fit, zoomed);
+      const { layers: labels } = state.matrix;
+      const hidden = state.rows.length < labels.length;
+      toggle(layers, hidden);
+      if (hidden && state.rows.length > 0)
+        setText(
+          layers,
+          `layers ${labels.at(state.rows[0]!)}–${labels.at(state.rows[state.rows.length - 1]!)} ✕`,
+        );
+      toggle(copy, state.selection.length > 0);
+    },
+  };
+}
+
+export function robustLimits({ shown }: Figure): Changes {
+  const sorted = shown.sorted();
+  return sorted.length === 0 ? {} : { vmin: quantile(sorted, ROBUST[0]), vmax: quantile(sorted, ROBUST[1]) };
+}
+
+/** The longer arm on both sides of the center. */
+export function symmetricLimits({ scale }: Figure): Changes {
+  const { low, high, center } = scale.domain;
+  const arm = Math.max(center - low, high - center);
+  return { vmin: center - arm, vmax: center + arm };
+}
+
+/** What a new grid of the shown values would start with; twin of default_domain in scale.py. */
+export function resetLimits({ shown }: Figure): Changes {
+  const { low, high } = finiteExtent(shown.cells.values);
+  if (low > high) return { vmin: 0, vmax: 1, center: 0.5 };
+  const median = quantile(shown.sorted(), 0.5);
+  const center = low < 0 && high > 0 ? 0 : median > low && median < high ? median : (low + high) / 2;
+  return { vmin: low, vmax: high, center };
+}
+
+function menu(
+  label: string,
+  choices: readonly string[],
+  choose: (choice: string) => void,
+  named = (choice: string) => choice,
+): HTMLElement {
+  const select = element(
+    "select",
+    "layergrid-menu",
+    { "aria-label": label, title: label, "data-lm-suppress-shortcuts": "true" },
+    ...choices.map((choice) => element("option", "", { value: choice }, named(choice))),
+  );
+  select.addEventListener("change", () => choose(select.value));
+  return element("label", "layergrid-field", {}, select);
+}
+
+/** A choice made from Python need not be on the menu. */
+function selectOrAdd(select: HTMLSelectElement, value: string): void {
+  select.value = value;
+  if (select.value === value) return;
+  select.append(element("option", "", { value }, value));
+  select.value = value;
+}
+
+function limitField(
+  end: "low" | "center" | "high",
+  current: () => Figure | null,
+  change: (changes: Changes) => void,
+) {
+  const input = element("input", "layergrid-number", {
+    type: "text",
+    inputmode: "decimal",
+    "aria-label": `${end} of the color scale`,
+    autocomplete: "off",
+    "data-end": end,
+    "data-lm-suppress-shortcuts": "true",
+  });
+  const root = element("label", "layergrid-field", {}, element("span", "", {}, end), input);
+  let text = "";
+  const commit = () => {
+    const figure = current();
+    if (figure === null || input.value === text) return;
+    const value = Number(input.value.trim().replace("\u2212", "-"));
+    if (input.value.trim() === "" || !Number.isFinite(value)) input.value = text;
+    else change(movedLimit(figure.scale.domain, end, value));
+  };
+  input.addEventListener("change", commit);
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") commit();
+  });
+  return {
+    root,
+    draw({ scale }: Figure) {
+      toggle(root, end !== "center" || scale.diverging);
+      const { low, high } = scale.domain;
+      const next = numberFormat(low, high)(scale.domain[end]);
+      const focused = (input.getRootNode() as Document | ShadowRoot).activeElement === input;
+      if (text === next && (focused || input.value === next)) return;
+      text = next;
+      input.value = next;
+    },
+  };
+}

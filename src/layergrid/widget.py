@@ -1,0 +1,564 @@
+"""LayerGrid: the traits shared with the page, their checks, and the answers to its messages."""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import logging
+import math
+import reprlib
+import threading
+import traceback
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import numpy as np
+import traitlets as t
+
+from layergrid import bundle, colormaps, outputs
+from layergrid import scale as scales
+from layergrid.data import as_matrix, matrix_to_dataarray
+from layergrid.labels import relabelled
+from layergrid.matrix import Label, Matrix
+from layergrid.messages import read_click
+from layergrid.parameters import pack_parameters
+from layergrid.view import View
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import pandas
+    import xarray
+
+_log = logging.getLogger(__name__)
+
+MOST_SELECTED = 100_000
+"""A selection travels as labels; more cells than this are a case for ``grid.data``."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: what `LayerGrid.on_click` passes on."""
+
+    layer: Label
+    """The layer's label."""
+
+    component: str
+    """The component's label."""
+
+    value: float
+    """The metric's value; NaN where absent."""
+
+    parameter: str
+    """Full name of the tensor; "" where unknown or absent."""
+
+
+def _shown_layers_to_json(shown: list[Label], grid: LayerGrid) -> list[Label] | None:
+    """All labels as they come travel as null: there may be thousands."""
+    return None if tuple(shown) == grid._matrix.layers else shown
+
+
+def _shown_components_to_json(shown: list[str], grid: LayerGrid) -> list[str] | None:
+    return None if tuple(shown) == grid._matrix.components else shown
+
+
+class LayerGrid(anywidget.AnyWidget):  # type: ignore[misc]
+    """A heatmap of one metric: layers down the rows, components across the columns.
+
+    Displayed inline in Jupyter, and explored by clicking. All it does but callbacks runs in the page, also
+    while a cell is running or after the kernel has gone.
+
+    Parameters
+    ----------
+    data : anything that `layergrid.as_dataarray` takes, one number per (layer, component)
+    layers, components : labels of the rows (ints or strings) and columns (strings), where the data has none
+    vmin, vmax, center : domain of the color scale; by default the smallest and largest finite value, and zero
+        where it lies between them, else the median
+    scale : "linear", "log", "symlog" or "quantile"
+    cmap : name of a colormap, of layergrid or of the ``cmap`` package
+    reverse : colors in reverse order
+    levels : number of flat color levels, 2 or more; 0 for a smooth scale
+    origin : "lower" has layer 0 at the bottom, "upper" at the top
+    title, units : text above the grid; by default those of the data
+    still : put a still picture beside the widget, for viewers that run no code (GitHub, nbviewer, PDF)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the data is not one real number per (layer, component); see `layergrid.as_dataarray`.
+    traitlets.TraitError
+        If an option has a value that makes no sense, such as a vmin above vmax.
+
+    Notes
+    -----
+    Callbacks may run on another thread than the running cell (JupyterLab 4.4 and ipykernel 7 deliver messages
+    during a run). Setting traits and `update` are safe from any thread.
+    """
+
+    vmin = t.Float(0.0).tag(sync=True)
+    """Metric value at the low end of the color scale; finite, at most `vmax`."""
+
+    vmax = t.Float(1.0).tag(sync=True)
+    """Metric value at the high end of the color scale; finite, at least `vmin`."""
+
+    center = t.Float(0.5).tag(sync=True)
+    """Metric value at the middle of a diverging colormap; finite. A sequential one makes no use of it."""
+
+    scale = t.Enum(["linear", "log", "symlog", "quantile"], "linear").tag(sync=True)
+    """How values are spread over the colors."""
+
+    cmap = t.Unicode(colormaps.DEFAULT).tag(sync=True)
+    """Name of the colormap."""
+
+    reverse = t.Bool(False).tag(sync=True)
+    """Whether the colors run from the high end to the low one."""
+
+    levels = t.Int(0).tag(sync=True)
+    """Number of flat color levels, 2 to 64; 0 for a smooth scale."""
+
+    components = t.List(t.Unicode()).tag(sync=True, to_json=_shown_components_to_json)
+    """The shown components, in order. Hidden ones count in no histogram and no rank."""
+
+    layers = t.List().tag(sync=True, to_json=_shown_layers_to_json)
+    """The shown layers, in order of depth."""
+
+    selection = t.List(t.Tuple(t.Any(), t.Unicode())).tag(sync=True)
+    """The selected cells as (layer, component) labels, in the order they were chosen."""
+
+    origin = t.Enum(["lower", "upper"], "lower").tag(sync=True)
+    """Where the first layer is drawn."""
+
+    title = t.Unicode().tag(sync=True)
+    """What the number is."""
+
+    units = t.Unicode().tag(sync=True)
+    """Unit of the values; "" for none."""
+
+    # The module for the page; a trait of the class, so that the text is held once for all grids.
+    _esm = t.Any().tag(sync=True)
+
+    # To the page only. float32 or float64 (`_dtype`), little-endian, row-major, of shape `_shape`; layer 0 first.
+    _values = t.Bytes().tag(sync=True)
+    _dtype = t.Enum(["f4", "f8"], "f4").tag(sync=True)
+    _shape = t.Tuple(t.Int(), t.Int(), default_value=(0, 0)).tag(sync=True)
+    # One bit a cell, least significant first, set where the layer has no such component; empty where none is set.
+    _absent = t.Bytes().tag(sync=True)
+    # All labels: a list, or a count n where they are 0 to n - 1.
+    _layers = t.Any().tag(sync=True)
+    _components = t.Any().tag(sync=True)
+    # Names of tensors as pack_parameters gives them.
+    _parameters = t.Dict().tag(sync=True)
+    # 256 x 3 bytes of a colormap that the page has no table of, else empty.
+    _lut = t.Bytes().tag(sync=True)
+    _lut_diverging = t.Bool(False).tag(sync=True)
+    # What went wrong in a callback; shown under the grid.
+    _notice = t.Unicode().tag(sync=True)
+
+    # What the page may set; all else it sends is refused.
+    _FROM_PAGE = frozenset(
+        ["vmin", "vmax", "center", "scale", "cmap", "reverse", "levels", "components", "layers", "selection"]
+    )
+
+    _lock: Any = nullcontext()  # until the instance has its own
+
+    def __init__(
+        self,
+        data: Any,
+        *,
+        layers: Iterable[Any] | None = None,
+        components: Iterable[Any] | None = None,
+        vmin: float | None = None,
+        vmax: float | None = None,
+        center: float | None = None,
+        scale: str = "linear",
+        cmap: str = colormaps.DEFAULT,
+        reverse: bool = False,
+        levels: int = 0,
+        origin: str = "lower",
+        title: str | None = None,
+        units: str | None = None,
+        still: bool = True,
+    ) -> None:
+        matrix, values = _with_bytes(as_matrix(data, layers=layers, components=components))
+        low, high = scales.finite_extent(matrix.values)
+        low, high = _widened(low, high, vmin, vmax)
+        self._lock = threading.RLock()
+        self._matrix = matrix
+        self._still = still
+        self._clicked = _Callbacks()
+        self._selected = _Callbacks()
+        super().__init__(
+            vmin=low,
+            vmax=high,
+            center=scales.default_center(matrix.values, low, high) if center is None else center,
+            scale=scale,
+            cmap=cmap,
+            reverse=reverse,
+            levels=levels,
+            origin=origin,
+            title=matrix.name if title is None else title,
+            units=matrix.units if units is None else units,
+            layers=list(matrix.layers),
+            components=list(matrix.components),
+            _esm=_ESM,
+            **_packed(matrix, values),
+        )
+        self.on_msg(self._receive)
+        self.observe(self._announce_selection, "selection")
+
+    def update(self, data: Any, *, refit: bool = False) -> None:
+        """Show other values of the same shape; view, selection and labels stay.
+
+        Parameters
+        ----------
+        data : anything that `layergrid.as_dataarray` takes, of the shape and labels of this grid. Values without
+            labels are taken in the grid's order, labelled ones by their labels
+        refit : fit the color domain to the new values; by default it stays, so that pictures can be compared
+
+        Raises
+        ------
+        ValueError
+            If the shape or the labels are others; the grid then stays as it was.
+        """
+        matrix, values = _with_bytes(_like(self._matrix, as_matrix(data)))
+        with self._lock, self.hold_sync():
+            self._matrix = matrix
+            for name, value in _packed(matrix, values).items():
+                setattr(self, name, value)
+            if refit:
+                self.fit()
+
+    def fit(self) -> None:
+        """Fit the color domain to all finite values, as for a new grid."""
+        low, high = scales.finite_extent(self._matrix.values)
+        with self._lock, self.hold_sync(), self.hold_trait_notifications():
+            self.vmin, self.vmax = low, high
+            self.center = scales.default_center(self._matrix.values, low, high)
+
+    @property
+    def data(self) -> xarray.DataArray:
+        """The values with their labels, dims (layer, component)."""
+        return matrix_to_dataarray(self._matrix)
+
+    @property
+    def selected(self) -> pandas.DataFrame:
+        """The selected cells in the order they were chosen; columns layer, component, value, parameter."""
+        import pandas
+
+        cells = [self.cell(layer, component) for layer, component in self.selection]
+        columns = ["layer", "component", "value", "parameter"]
+        return pandas.DataFrame([[getattr(cell, name) for name in columns] for cell in cells], columns=columns)
+
+    def cell(self, layer: Label, component: str) -> Cell:
+        """The cell at two labels.
+
+        Raises
+        ------
+        KeyError
+            If the grid has no such layer or component.
+        """
+        matrix = self._matrix
+        if layer not in matrix.layers:
+            raise KeyError(_unknown("layer", layer, matrix.layers))
+        if component not in matrix.components:
+            raise KeyError(_unknown("component", component, matrix.components))
+        return self._cell_at(matrix.layers.index(layer), matrix.components.index(component))
+
+    def _cell_at(self, row: int, column: int) -> Cell:
+        matrix = self._matrix
+        name = "" if matrix.parameters is None else str(matrix.parameters[row, column])
+        return Cell(matrix.layers[row], matrix.components[column], float(matrix.values[row, column]), name)
+
+    def on_click(self, fn: Callable[[Cell], object], remove: bool = False) -> None:
+        """Call ``fn(cell)`` whenever a cell is clicked, or Enter is pressed on it; with `remove`, no longer.
+
+        An exception in `fn` is shown under the grid. `fn` may run on another thread than the running cell.
+        """
+        self._clicked.change(fn, remove)
+
+    def on_selection(self, fn: Callable[[list[tuple[Label, str]]], object], remove: bool = False) -> None:
+        """Call ``fn(selection)`` whenever the selection has changed, from the page or from Python; see `on_click`."""
+        self._selected.change(fn, remove)
+
+    def figure(self, ax: matplotlib.axes.Axes | None = None) -> matplotlib.axes.Axes:
+        """Draw what is shown as a matplotlib figure, for papers; returns its axes.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed (``pip install layergrid[figures]``).
+        """
+        from layergrid import export
+
+        return export.figure(self._matrix, self._view(), ax)
+
+    def save(self, path: str | Path) -> Path:
+        """Write what is shown to a file, by its ending.
+
+        ``.html`` is the interactive grid in one file that needs no kernel and no network; ``.png .svg .pdf`` are
+        figures by matplotlib; ``.csv`` is a table of the shown cells. Returns the path.
+
+        Raises
+        ------
+        ValueError
+            If the path has another ending.
+        """
+        from layergrid import export
+
+        path = Path(path)
+        if path.suffix.lower() in (".html", ".htm"):
+            state = {name: value for name, value in self.get_state().items() if name in _PAGE_STATE}
+            page = export.html_page(state, bundle.PATH.read_text(encoding="utf-8"), "", title=self.title)
+            path.write_text(page, encoding="utf-8")
+        else:
+            export.save(self._matrix, self._view(), path)
+        return path
+
+    def close(self) -> None:
+        """End the connection to the page; shown again, the grid opens a new one."""
+        super().close()
+        self.__dict__.pop("_repr_mimebundle_", None)  # ipywidgets forbids to show a closed widget again
+
+    def _view(self) -> View:
+        return View(
+            low=self.vmin,
+            high=self.vmax,
+            center=self.center,
+            scale=self.scale,
+            cmap=self.cmap,
+            reverse=self.reverse,
+            levels=self.levels,
+            components=tuple(self.components),
+            layers=tuple(self.layers),
+            origin=self.origin,
+            title=self.title,
+            units=self.units,
+            selection=tuple(self.selection),
+        )
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        if self.comm is None:
+            self.open()
+        outputs.show(self)
+        data, metadata = super()._repr_mimebundle_(**kwargs)
+        if self._still:
+            from layergrid.still import still_png
+
+            data["image/png"] = base64.b64encode(still_png(self._matrix, self._view())).decode("ascii")
+        return data, metadata
+
+    # What is checked.
+
+    @t.validate("vmin")
+    def _check_vmin(self, proposal: dict[str, Any]) -> float:
+        low: float = proposal["value"]
+        if not -math.inf < low <= self.vmax:  # NaN fails every comparison
+            raise t.TraitError(f"vmin must be finite and at most vmax={self.vmax:g}, got {low:g}")
+        return low
+
+    @t.validate("vmax")
+    def _check_vmax(self, proposal: dict[str, Any]) -> float:
+        high: float = proposal["value"]
+        if not self.vmin <= high < math.inf:
+            raise t.TraitError(f"vmax must be finite and at least vmin={self.vmin:g}, got {high:g}")
+        return high
+
+    @t.validate("center")
+    def _check_center(self, proposal: dict[str, Any]) -> float:
+        center: float = proposal["value"]
+        if not math.isfinite(center):
+            raise t.TraitError(f"center must be finite, got {center:g}")
+        return center
+
+    @t.validate("cmap")
+    def _check_cmap(self, proposal: dict[str, Any]) -> str:
+        name: str = proposal["value"]
+        try:
+            colormaps.kind(name)
+        except ValueError as error:
+            raise t.TraitError(str(error)) from error
+        return name
+
+    @t.observe("cmap")
+    def _send_lut(self, change: dict[str, Any]) -> None:
+        name = change["new"]
+        self._lut = b"" if name in colormaps.names() else colormaps.lut(name).tobytes()
+        self._lut_diverging = colormaps.kind(name) == "diverging"
+
+    @t.validate("levels")
+    def _check_levels(self, proposal: dict[str, Any]) -> int:
+        levels: int = proposal["value"]
+        if levels != 0 and not 2 <= levels <= 64:
+            raise t.TraitError(f"levels must be 0 for a smooth scale or 2 to 64, got {levels}")
+        return levels
+
+    @t.validate("components")
+    def _check_components(self, proposal: dict[str, Any]) -> list[str]:
+        return _known_labels("component", proposal["value"], self._matrix.components)
+
+    @t.validate("layers")
+    def _check_layers(self, proposal: dict[str, Any]) -> list[Label]:
+        shown = _known_labels("layer", proposal["value"], self._matrix.layers)
+        if shown == list(self._matrix.layers):
+            return shown
+        depth = {layer: at for at, layer in enumerate(self._matrix.layers)}
+        return sorted(shown, key=depth.__getitem__)
+
+    @t.validate("selection")
+    def _check_selection(self, proposal: dict[str, Any]) -> list[tuple[Label, str]]:
+        cells = proposal["value"]
+        if len(cells) > MOST_SELECTED:
+            raise t.TraitError(f"a selection holds at most {MOST_SELECTED} cells, got {len(cells)}")
+        if not cells:
+            return []
+        layers, components = set(self._matrix.layers), set(self._matrix.components)
+        chosen: dict[tuple[Label, str], None] = {}
+        for layer, component in cells:
+            layer = layer.item() if isinstance(layer, np.generic) else layer
+            if type(layer) not in (int, str) or layer not in layers:
+                raise t.TraitError(_unknown("layer", layer, self._matrix.layers))
+            if component not in components:
+                raise t.TraitError(_unknown("component", component, self._matrix.components))
+            chosen[layer, component] = None
+        return list(chosen)
+
+    # What is answered.
+
+    def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        try:
+            click = read_click(content, self._shape)
+        except ValueError as error:
+            _log.warning("a message from the page was refused: %s", error)
+            return
+        self._call(self._clicked, self._cell_at(click.row, click.column))
+
+    def _announce_selection(self, change: dict[str, Any]) -> None:
+        self._call(self._selected, list(change["new"]))
+
+    def _call(self, callbacks: _Callbacks, argument: Any) -> None:
+        """Run the user's callbacks; what they raise is shown under the grid and goes no further."""
+        if self._notice:
+            self._notice = ""
+        for fn in callbacks:
+            try:
+                fn(argument)
+            except Exception:
+                self._notice = f"An exception in {getattr(fn, '__name__', 'a callback')}:\n{traceback.format_exc(limit=-3)}"
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take over what the page has set; what makes no sense is refused with one logged line, and taken back."""
+        wanted = {name: value for name, value in sync_data.items() if name in self._FROM_PAGE}
+        every = {"layers": self._matrix.layers, "components": self._matrix.components}
+        for name in every.keys() & wanted.keys():
+            if wanted[name] is None:
+                wanted[name] = list(every[name])
+        if len(wanted) < len(sync_data):
+            refused = reprlib.repr(sorted(sync_data.keys() - wanted.keys()))
+            _log.warning("the page may not set %s; ignored", refused)
+        if not wanted:
+            return
+        try:
+            with self._lock:
+                super().set_state(wanted)
+        except Exception as error:  # whatever a page can send must not end the grid
+            _log.warning("a change from the page was refused: %s", reprlib.repr(str(error)))
+            self.send_state(list(wanted))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Messages from the page are handled on another thread while a cell runs, and traitlets holds and
+        # rolls back changes per object, not per thread: without the lock one could undo the other's.
+        with self._lock:
+            super().__setattr__(name, value)
+
+
+class _Callbacks:
+    """Functions to be called in the order they were added; changed and walked from any thread."""
+
+    def __init__(self) -> None:
+        self._functions: tuple[Callable[[Any], object], ...] = ()
+
+    def change(self, fn: Callable[[Any], object], remove: bool) -> None:
+        if not callable(fn):
+            raise TypeError(f"a callback must be callable, got {type(fn).__name__}")
+        kept = tuple(known for known in self._functions if known != fn)
+        self._functions = kept if remove else (*kept, fn)
+
+    def __iter__(self) -> Any:
+        return iter(self._functions)
+
+
+def _with_bytes(matrix: Matrix) -> tuple[Matrix, bytes]:
+    """The matrix on top of the very bytes that travel, so that the kernel holds the values once."""
+    raw = matrix.values.tobytes()
+    values = np.frombuffer(raw, matrix.values.dtype).reshape(matrix.values.shape)
+    return Matrix(**{**matrix.__dict__, "values": values}), raw
+
+
+def _packed(matrix: Matrix, values: bytes) -> dict[str, Any]:
+    """The private traits that carry a matrix."""
+    rows, columns = matrix.values.shape
+    return {
+        "_values": values,
+        "_dtype": matrix.values.dtype.str[1:],
+        "_shape": (rows, columns),
+        "_absent": b"" if matrix.absent is None else np.packbits(matrix.absent, bitorder="little").tobytes(),
+        "_layers": rows if matrix.layers == tuple(range(rows)) else list(matrix.layers),
+        "_components": columns if matrix.components == tuple(map(str, range(columns))) else list(matrix.components),
+        "_parameters": pack_parameters(matrix),
+    }
+
+
+def _like(old: Matrix, new: Matrix) -> Matrix:
+    """New values under the old labels; by position where they have none of their own, else by label."""
+    if new.values.shape != old.values.shape:
+        raise ValueError(
+            f"update keeps the grid's shape (layers, components) = {old.values.shape}, got {new.values.shape}; "
+            "make a new LayerGrid for another shape"
+        )
+    rows, columns = new.values.shape
+    for axis, known, given, unnamed in (
+        ("layers", old.layers, new.layers, tuple(range(rows))),
+        ("components", old.components, new.components, tuple(map(str, range(columns)))),
+    ):
+        if given != unnamed and set(given) != set(known):
+            strange = reprlib.repr([label for label in given if label not in known])
+            raise ValueError(f"update keeps the grid's {axis}, got others: {strange}")
+    return relabelled(new, old.layers, old.components)
+
+
+def _widened(low: float, high: float, vmin: float | None, vmax: float | None) -> tuple[float, float]:
+    """The domain: what was asked for, else the extent, so that one limit given alone is never refused."""
+    start = min(low, high if vmax is None else vmax) if vmin is None else vmin
+    end = max(high, start) if vmax is None else vmax
+    return float(start), float(end)
+
+
+def _known_labels(what: str, wanted: list[Any], known: tuple[Any, ...]) -> list[Any]:
+    """The wanted labels, checked to be among the known ones and to stand there once."""
+    if tuple(wanted) == known:
+        return list(known)
+    plain = [label.item() if isinstance(label, np.generic) else label for label in wanted]
+    names = set(known)
+    for label in plain:
+        if type(label) not in (int, str) or label not in names:
+            raise t.TraitError(_unknown(what, label, known))
+    if len(set(plain)) < len(plain):
+        raise t.TraitError(f"{what}s must be shown once each, got {reprlib.repr(plain)}")
+    return plain
+
+
+def _unknown(what: str, label: Any, known: tuple[Any, ...]) -> str:
+    close = difflib.get_close_matches(str(label), [str(name) for name in known], n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"unknown {what} {reprlib.repr(label)}{hint} This grid has {reprlib.repr(list(known))}"
+
+
+_ESM = bundle.module()
+# What an exported page needs of the state.
+_PAGE_STATE = LayerGrid._FROM_PAGE | {
+    "origin", "title", "units", "_values", "_dtype", "_shape", "_absent", "_layers", "_components", "_parameters",
+    "_lut", "_lut_diverging", "_notice",
+}
