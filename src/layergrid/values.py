@@ -1,0 +1,232 @@
+"""Numbers from arrays and nested lists, copied once into the narrowest float that holds them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+# Values are tried as float32 in blocks of this many, so that a matrix that needs float64 is known for one
+# after the first block, and the trial needs no second copy of the whole.
+BLOCK = 1 << 16
+
+_EXACT_IN_FLOAT32 = frozenset(np.dtype(kind).name for kind in ("?", "i1", "i2", "u1", "u2", "f2", "f4"))
+
+
+def owned_values(array: np.ndarray, absent: np.ndarray | None = None) -> np.ndarray:
+    """A read-only copy of a real 2-D array, in C order and native bytes, NaN where `absent`.
+
+    float32 where that holds every value as well as float64 does, NaN, infinities and the sign of zero
+    included; else float64, to which 64-bit integers and long doubles are rounded.
+
+    Raises
+    ------
+    ValueError
+        If a finite long double is too large for float64, which would make it infinite.
+    """
+    values = _as_float32(array, absent)
+    if values is None:
+        values = _as_float64(array)
+        if absent is not None:
+            values[absent] = np.nan
+    values.flags.writeable = False
+    return values
+
+
+def _as_float32(array: np.ndarray, absent: np.ndarray | None) -> np.ndarray | None:
+    """The array as float32, or None where float64 would hold more of it."""
+    if array.dtype.name in _EXACT_IN_FLOAT32:
+        values = np.array(array, dtype=np.float32, order="C")
+        if absent is not None:
+            values[absent] = np.nan
+        return values
+    values = np.empty(array.shape, np.float32)
+    step = max(1, BLOCK // array.shape[1])
+    for start in range(0, len(array), step):
+        rows = slice(start, start + step)
+        block = array[rows].astype(np.float64, copy=absent is not None)
+        if absent is not None:
+            block[absent[rows]] = np.nan
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            values[rows] = block
+        if not np.all((values[rows] == block) | np.isnan(block)):
+            return None
+    return values
+
+
+def _as_float64(array: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore", under="ignore"):
+        values = np.array(array, dtype=np.float64, order="C")
+    if array.dtype.itemsize > 8:
+        lost = np.isinf(values) & np.isfinite(array)
+        if lost.any():
+            row, column = np.argwhere(lost)[0]
+            raise ValueError(
+                f"the value {array[row, column]} at row {row}, column {column} is beyond float64; "
+                "divide by a power of ten or take the logarithm"
+            )
+    return values
+
+
+def owned_mask(mask: np.ndarray) -> np.ndarray | None:
+    """A read-only copy of a mask; None where nothing is masked."""
+    if not mask.any():
+        return None
+    copy = np.array(mask, dtype=bool, order="C")
+    copy.flags.writeable = False
+    return copy
+
+
+def real_array(x: Any) -> np.ndarray:
+    """An array, or anything with ``__array__``, as a NumPy array of real numbers; of any shape, not copied.
+
+    Masked arrays stay masked. Tensors that cannot be seen as arrays (they require a gradient, live on
+    another device or hold bfloat16) are detached, moved and widened as their user would have done.
+
+    Raises
+    ------
+    TypeError
+        If the numbers are complex, or the array holds strings, objects, dates or records.
+    """
+    array = x if isinstance(x, np.ma.MaskedArray) else np.asarray(_seen_as_array(x))
+    if array.dtype.kind in "biuf":
+        return array
+    if array.dtype.type.__module__.startswith("ml_dtypes"):
+        return array.astype(np.float32)  # bfloat16, float8 and small integers: all exact
+    raise TypeError(f"values must be real numbers, got {_kind(array)}")
+
+
+def _seen_as_array(x: Any) -> Any:
+    """What `np.asarray` takes: x itself, or the tensor x detached, on the host and in a type NumPy has."""
+    if not (hasattr(x, "detach") and hasattr(x, "cpu")):
+        return x
+    tensor = x.detach().cpu()
+    try:
+        return np.asarray(tensor)
+    except TypeError:  # NumPy has no bfloat16 nor float8; float32 holds them exactly
+        try:
+            return np.asarray(tensor.float())
+        except (TypeError, RuntimeError) as error:
+            raise TypeError(
+                f"a tensor of {getattr(x, 'dtype', 'unknown type')} does not become an array: {error}; "
+                "pass a dense tensor of real numbers"
+            ) from error
+
+
+def _kind(array: np.ndarray) -> str:
+    dtype = array.dtype
+    if dtype.kind == "c":
+        return f"complex numbers ({dtype}); pass np.abs(x), x.real or x.imag"
+    if dtype.kind in "USTa":
+        return f"strings ({dtype}); pass x.astype(float) if they spell numbers"
+    if dtype.kind in "mM":
+        return f"dates or durations ({dtype}); pass x / np.timedelta64(1, 's') or the like"
+    if dtype.names is not None:
+        return (
+            f"records with the fields {', '.join(dtype.names)}; pass one field, or np.stack some along axis 1"
+        )
+    if dtype.kind == "O":
+        first = next((item for item in array.flat if not isinstance(item, int | float)), None)
+        what = "" if first is None else f", such as {_short(first)} of type {type(first).__name__}"
+        return f"an array of objects{what}; pass x.astype(float) if they are numbers"
+    return f"dtype {dtype}; pass x.astype(float) if these are numbers"
+
+
+def _short(item: Any) -> str:
+    text = repr(item)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def is_number(cell: Any) -> bool:
+    """Whether a cell of a list or mapping is one real number, missing (None, `np.ma.masked`) or not."""
+    if cell is None or isinstance(cell, bool | int | float | np.bool_ | np.integer | np.floating):
+        return True
+    if isinstance(cell, np.generic):  # complex, str, datetime: NumPy would turn some of these into floats
+        return cell.dtype.type.__module__.startswith("ml_dtypes")
+    return hasattr(cell, "__float__") and getattr(cell, "shape", ()) == ()
+
+
+def number(cell: Any) -> float:
+    """A cell that `is_number` as a float; NaN where it is missing.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        As float() does.
+    """
+    return math.nan if is_missing(cell) else float(cell)
+
+
+def is_missing(cell: Any) -> bool:
+    """Whether a cell says that there is no value, as None does: not even NaN, which is one."""
+    return cell is None or cell is np.ma.masked
+
+
+def nested_values(rows: Sequence[Any]) -> np.ndarray:
+    """Nested lists, or a list of one-dimensional arrays, as a 2-D array; masked where a cell is None.
+
+    None says that there is nothing here, so it is an absent cell. NaN has its own spelling, ``float("nan")``.
+
+    Raises
+    ------
+    TypeError
+        If a cell is no real number.
+    ValueError
+        If the rows differ in length, or there is but one level of lists, or more than two.
+    """
+    if len(rows) == 0:
+        raise ValueError(
+            "values must have shape (layers, components) with one of each or more, got an empty list"
+        )
+    lengths = [_row_length(row, index, len(rows)) for index, row in enumerate(rows)]
+    for index, length in enumerate(lengths):
+        if length != lengths[0]:
+            raise ValueError(
+                f"every layer must have the same number of components: row 0 has {lengths[0]}, "
+                f"row {index} has {length}; put None where a layer has no such component"
+            )
+    if all(isinstance(row, list | tuple) for row in rows):
+        kinds = {type(cell) for row in rows for cell in row}
+        if kinds <= {bool, int, float, np.float64, np.float32, np.bool_}:
+            array = np.array(rows)
+            if array.dtype != object:  # integers too large for int64
+                return array
+    return np.ma.stack([_row(row, index) for index, row in enumerate(rows)])
+
+
+def _row_length(row: Any, index: int, rows: int) -> int:
+    if is_number(row):
+        raise ValueError(
+            f"values must have shape (layers, components), got ({rows},); "
+            "write [x] for one layer, [[v] for v in x] for one component"
+        )
+    if isinstance(row, str | bytes) or not (hasattr(row, "__len__") and hasattr(row, "__getitem__")):
+        raise TypeError(
+            f"row {index} must be a list of numbers, got {_short(row)} of type {type(row).__name__}"
+        )
+    return len(row)
+
+
+def _row(row: Any, index: int) -> np.ma.MaskedArray:
+    if not isinstance(row, list | tuple):
+        array = real_array(row)
+        if array.ndim != 1:
+            raise ValueError(
+                f"values must have shape (layers, components), but row {index} has shape {array.shape}"
+            )
+        return np.ma.asarray(array)
+    for column, cell in enumerate(row):
+        if not is_number(cell):
+            raise TypeError(
+                f"values must be real numbers, got {_short(cell)} of type {type(cell).__name__} "
+                f"at row {index}, column {column}"
+            )
+    try:
+        numbers = [number(cell) for cell in row]
+    except OverflowError:
+        raise ValueError(
+            f"row {index} holds an integer beyond float64; divide it or take the logarithm"
+        ) from None
+    return np.ma.MaskedArray(numbers, mask=[is_missing(cell) for cell in row])
