@@ -2,6 +2,7 @@
 import { format, precisionFixed } from "d3-format";
 
 const MINUS = "\u2212";
+const MANY_TIMES = 200;
 
 /**
  * A formatter with as many digits as tell neighbouring values of [low, high] apart, at least `digits` significant
@@ -9,6 +10,7 @@ const MINUS = "\u2212";
  */
 export function numberFormat(low: number, high: number, digits = 4): (value: number) => string {
   const largest = Math.max(Math.abs(low), Math.abs(high));
+  if (low > 0 && high > low * MANY_TIMES) return decadesFormat(digits);
   const spread = Math.abs(high - low) || largest;
   if (largest === 0) return (value) => special(value) ?? fixed(value, 1);
   const wanted = Math.min(12, digits + Math.max(0, Math.ceil(Math.log10(largest / spread)) - 1));
@@ -18,6 +20,18 @@ export function numberFormat(low: number, high: number, digits = 4): (value: num
   }
   const decimals = Math.max(0, wanted - 1 - Math.floor(Math.log10(largest)));
   return (value) => special(value) ?? fixed(value, decimals);
+}
+
+/** For positive values over decades: the same number of significant digits for each. */
+function decadesFormat(digits: number): (value: number) => string {
+  const rounded = format(`.${digits}~r`);
+  const scientific = format(`.${digits - 1}~e`);
+  return (value) => {
+    const size = Math.abs(value);
+    return (
+      special(value) ?? (value === 0 ? "0" : size >= 1e6 || size < 1e-4 ? scientific(value) : rounded(value))
+    );
+  };
 }
 
 function fixed(value: number, decimals: number): string {

@@ -14,17 +14,20 @@ export function scaleTicks(scale: Scale, low: number, high: number, count: numbe
   }
 }
 
+/** Powers of ten, thinned or with 2 and 5 between them as there is room; round numbers within a single decade. */
 function logTicks(low: number, high: number, count: number): number[] {
   if (!(low > 0)) return [];
-  const first = Math.floor(Math.log10(low));
-  const last = Math.ceil(Math.log10(high));
-  const steps = last - first <= 1 ? [1, 2, 3, 4, 5, 6, 8] : (last - first) * 3 <= count ? [1, 2, 5] : [1];
-  const every = steps.length === 1 ? Math.ceil((last - first + 1) / count) : 1;
+  const first = Math.ceil(Math.log10(low));
+  const last = Math.floor(Math.log10(high));
+  const powers = last - first + 1;
+  if (powers < 2) return linearTicks(low, high, count);
+  const steps = powers * 3 <= count ? [1, 2, 5] : [1];
+  const every = Math.max(1, Math.ceil(powers / count));
   const made: number[] = [];
-  for (let power = first; power <= last; power += every)
-    for (const step of steps) made.push(step * 10 ** power);
-  const inside = made.filter((value) => value >= low && value <= high);
-  return inside.length >= 2 ? inside : linearTicks(low, high, count);
+  for (let power = first - 1; power <= last; power++)
+    if (steps.length > 1 || (power - first) % every === 0)
+      for (const step of steps) made.push(Number(`${step}e${power}`));
+  return made.filter((value) => value >= low && value <= high);
 }
 
 /** Evenly spaced on the scale, each rounded to as few digits as keep them apart. */

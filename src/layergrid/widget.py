@@ -440,13 +440,14 @@ class LayerGrid(anywidget.AnyWidget):  # type: ignore[misc]
 
     def _call(self, callbacks: _Callbacks, argument: Any) -> None:
         """Run the user's callbacks; what they raise is shown under the grid and goes no further."""
-        if self._notice:
-            self._notice = ""
+        callbacks.failures = []
         for fn in callbacks:
             try:
                 fn(argument)
             except Exception:
-                self._notice = f"An exception in {getattr(fn, '__name__', 'a callback')}:\n{traceback.format_exc(limit=-3)}"
+                name = getattr(fn, "__name__", "a callback")
+                callbacks.failures.append(f"An exception in {name}:\n{traceback.format_exc(limit=-3)}")
+        self._notice = "\n".join(self._clicked.failures + self._selected.failures)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take over what the page has set; what makes no sense is refused with one logged line, and taken back."""
@@ -475,10 +476,14 @@ class LayerGrid(anywidget.AnyWidget):  # type: ignore[misc]
 
 
 class _Callbacks:
-    """Functions to be called in the order they were added; changed and walked from any thread."""
+    """Functions to be called in the order they were added, and what the last call of each raised.
+
+    Changed and walked from any thread: the functions are replaced, never edited.
+    """
 
     def __init__(self) -> None:
         self._functions: tuple[Callable[[Any], object], ...] = ()
+        self.failures: list[str] = []
 
     def change(self, fn: Callable[[Any], object], remove: bool) -> None:
         if not callable(fn):

@@ -8,7 +8,7 @@ import type { Spans } from "../raster.ts";
 
 const ROW_LABEL_ROOM = 40;
 const TURNED_LABEL_ROOM = 15;
-const CHARACTER_WIDTH = 6.6; // of the label font, on the wide side
+const CHARACTER_WIDTH = 7.2; // of the label font, on the wide side
 const LONGEST_TURNED = 22;
 const LONGEST_ROW_LABEL = 18;
 

@@ -1,5 +1,5 @@
 /** The color bar, which is the control: handles for low, center and high, ticks, and the histogram beside it. */
-import { cssColor, LUT_SIZE } from "../colormap.ts";
+import { cssColor } from "../colormap.ts";
 import { element, setAttributes, sizeCanvas, svg, toggle } from "../dom.ts";
 import type { Figure } from "../figure.ts";
 import { numberFormat, tickFormat } from "../format.ts";
@@ -17,6 +17,7 @@ const BAR_WIDTH = 16;
 const HISTOGRAM_WIDTH = 44;
 const BIN_HEIGHT = 4;
 const TICK_ROOM = 60;
+const LEAST_HEIGHT = 132; // below this, three handles do not stand apart
 const KEY_STEP = 0.01;
 const PAGE_STEP = 0.1;
 
@@ -125,9 +126,9 @@ export function createColorbar(change: (changes: Changes) => void): Colorbar {
 
   const draw = (next: Figure) => {
     figure = next;
-    const { scale, layout, shown, state } = next;
+    const { scale, shown, state } = next;
     const { low, high } = axis();
-    const cssHeight = layout.height / layout.ratio;
+    const cssHeight = barHeight(next);
     root.style.height = `${cssHeight}px`;
     drawBar(bar, next, low, high);
 
@@ -175,6 +176,10 @@ export function colorbarWidth(tickCharacters: number, withHistogram: boolean): n
   return BAR_WIDTH + 10 + Math.ceil(tickCharacters * 6.8) + (withHistogram ? HISTOGRAM_WIDTH + 2 : 0);
 }
 
+function barHeight({ layout }: Figure): number {
+  return Math.max(LEAST_HEIGHT, layout.height / layout.ratio);
+}
+
 /** The bar spans the shown values and the limits. */
 function axisOf({ scale, shown }: Figure): Axis {
   const extent = shown.extent();
@@ -208,14 +213,14 @@ function nearestEnd({ scale }: Figure, value: number): End {
   return ends.reduce((nearest, end) => (away(end) < away(nearest) ? end : nearest));
 }
 
-function drawBar(bar: HTMLCanvasElement, { scale, state, layout }: Figure, low: number, high: number): void {
-  sizeCanvas(bar, Math.round(BAR_WIDTH * layout.ratio), layout.height, layout.ratio);
+function drawBar(bar: HTMLCanvasElement, figure: Figure, low: number, high: number): void {
+  const { scale, state, layout } = figure;
+  const height = Math.round(barHeight(figure) * layout.ratio);
+  sizeCanvas(bar, Math.round(BAR_WIDTH * layout.ratio), height, layout.ratio);
   const context = bar.getContext("2d")!;
-  for (let y = 0; y < layout.height; y++) {
-    const value = atShare(scale, low, high, 1 - (y + 0.5) / layout.height);
-    context.fillStyle = cssColor(
-      state.palette.colors[paletteIndex(scale, value)] ?? state.palette.colors[LUT_SIZE / 2]!,
-    );
+  for (let y = 0; y < height; y++) {
+    const index = paletteIndex(scale, atShare(scale, low, high, 1 - (y + 0.5) / height));
+    context.fillStyle = cssColor(state.palette.colors[index]!);
     context.fillRect(0, y, bar.width, 1);
   }
 }

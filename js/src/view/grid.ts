@@ -1,6 +1,6 @@
 /** The picture with its axes: pointing, clicking, dragging, zooming, and the same by keyboard. */
 import { cellFacts, spoken } from "../cell.ts";
-import { element, setAttributes, setText } from "../dom.ts";
+import { element, setAttributes, setText, toggle } from "../dom.ts";
 import { type Figure, type Window, wholeWindow } from "../figure.ts";
 import { counted } from "../format.ts";
 import { nearestSpan, spanAt } from "../layout.ts";
@@ -59,8 +59,14 @@ export function createGridView(gestures: GridGestures): GridView {
     outlines.canvas,
     line,
   );
+  const empty = element(
+    "div",
+    "layergrid-empty",
+    { hidden: true },
+    "No component is shown. Choose one above, or all.",
+  );
   const live = element("div", "layergrid-live", { "aria-live": "polite" });
-  const frame = element("div", "layergrid-plot-frame", {}, plot, tooltip.root, live);
+  const frame = element("div", "layergrid-plot-frame", {}, plot, empty, tooltip.root, live);
 
   let figure: Figure | null = null;
   let focus: Spot = { row: 0, column: 0 };
@@ -336,12 +342,15 @@ export function createGridView(gestures: GridGestures): GridView {
     axes,
     draw(next) {
       const sameView = figure?.rows === next.rows && figure?.columns === next.columns;
+      const sameValues = figure?.state.matrix === next.state.matrix;
       figure = next;
       if (!sameView) hover = null;
+      if (!sameView || !sameValues) tooltip.hide();
       const { layout, state, rows, columns } = next;
       plot.style.width = `${layout.width / layout.ratio}px`;
       plot.style.height = `${layout.height / layout.ratio}px`;
       picture.draw(next);
+      toggle(empty, columns.length === 0 || rows.length === 0);
       if (rows.length > 0 && columns.length > 0) axes.draw(next);
       outlines.draw(next, { hover, drag: null });
       setAttributes(plot, {

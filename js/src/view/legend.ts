@@ -39,9 +39,9 @@ export function census({ cells }: Shown, { low, high }: { low: number; high: num
   const { values, absent } = cells;
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;
-    if (value >= low && value <= high) {
-      if (value === 0) counts.zero++;
-    } else if (value === Infinity) counts.positiveInfinity++;
+    if (value === 0) counts.zero++;
+    if (value >= low && value <= high) continue;
+    if (value === Infinity) counts.positiveInfinity++;
     else if (value === -Infinity) counts.negativeInfinity++;
     else if (value < low) {
       counts.below++;

@@ -65,7 +65,7 @@ function drawMarks(
       const height = rows.ends[row]! - y;
       const dark = wantsDarkInk(state.palette.colors[index]!);
       const ink = special === SPECIAL.absent ? muted : dark ? DARK_INK : LIGHT_INK;
-      drawMark(context, zero && special < 0 ? "zero" : special, x, y, width, height, ratio, ink);
+      drawMark(context, zero ? "zero" : special, x, y, width, height, ratio, ink);
     }
 }
 
@@ -92,11 +92,13 @@ export function drawMark(
   switch (mark) {
     case SPECIAL.below:
     case SPECIAL.above: {
-      const up = mark === SPECIAL.above ? -1 : 1;
-      const arm = size * 0.22;
-      context.moveTo(middle.x - arm, middle.y - (up * arm) / 2);
-      context.lineTo(middle.x + arm, middle.y - (up * arm) / 2);
-      context.lineTo(middle.x, middle.y + (up * arm) / 2 + (up * arm) / 3);
+      // At the right edge where the cell is wide enough to hold its value too.
+      const at = width > 3 * size ? x + width - size * 0.7 : middle.x;
+      const toTip = mark === SPECIAL.above ? -1 : 1;
+      const arm = size * 0.24;
+      context.moveTo(at - arm, middle.y - toTip * arm * 0.7);
+      context.lineTo(at + arm, middle.y - toTip * arm * 0.7);
+      context.lineTo(at, middle.y + toTip * arm * 0.7);
       context.fill();
       break;
     }
@@ -157,7 +159,6 @@ function drawValues(context: CanvasRenderingContext2D, figure: Figure, indices: 
       // A cell whose mark says all there is to say (NaN, infinities, zero, absent) carries no number.
       if (value - value !== 0 || value === 0) continue;
       const index = indices[at]!;
-      if (index >= LUT_SIZE) continue;
       context.fillStyle = wantsDarkInk(state.palette.colors[index]!) ? DARK_INK : LIGHT_INK;
       const x = (columns.starts[column]! + columns.ends[column]!) / 2;
       const y = (rows.starts[row]! + rows.ends[row]!) / 2 + 0.5 * ratio;
