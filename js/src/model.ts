@@ -68,6 +68,9 @@ export interface State {
   readonly notice: string;
 }
 
+/** Twin of MOST_SELECTED in widget.py: more cells than this are not sent as labels. */
+export const MOST_SELECTED = 100_000;
+
 const SAVE_INTERVAL_MS = 60;
 
 /** Little-endian numbers. Copied only where they start at an address that their type cannot read. */

@@ -26,7 +26,10 @@ export interface GridGestures {
 export interface GridView {
   readonly root: HTMLElement;
   readonly axes: Axes;
-  draw(figure: Figure): void;
+  /** Draw the picture, with values and marks in its cells if wanted. */
+  draw(figure: Figure, withMarks: boolean): void;
+  /** Draw the labels beside and below it. */
+  drawLabels(figure: Figure): void;
   destroy(): void;
 }
 
@@ -340,24 +343,28 @@ export function createGridView(gestures: GridGestures): GridView {
   return {
     root: frame,
     axes,
-    draw(next) {
+    draw(next, withMarks) {
       const sameView = figure?.rows === next.rows && figure?.columns === next.columns;
       const sameValues = figure?.state.matrix === next.state.matrix;
       figure = next;
       if (!sameView) hover = null;
       if (!sameView || !sameValues) tooltip.hide();
-      const { layout, state, rows, columns } = next;
+      const { layout } = next;
       plot.style.width = `${layout.width / layout.ratio}px`;
       plot.style.height = `${layout.height / layout.ratio}px`;
-      picture.draw(next);
+      picture.draw(next, withMarks);
+      outlines.draw(next, { hover, drag: null });
+    },
+    drawLabels(next) {
+      const { state, rows, columns } = next;
       toggle(empty, columns.length === 0 || rows.length === 0);
       if (rows.length > 0 && columns.length > 0) axes.draw(next);
-      outlines.draw(next, { hover, drag: null });
       setAttributes(plot, {
         "aria-rowcount": rows.length,
         "aria-colcount": columns.length,
         "aria-label": `${state.title === "" ? "Grid" : state.title}: ${counted(rows.length, "layer")} by ${counted(columns.length, "component")}`,
       });
+      placeActive(false);
     },
     destroy() {
       drag = null;

@@ -1,11 +1,13 @@
 /** The page: where its parts stand, and when they are drawn. The picture comes first; the rest a frame later. */
 import { element, setText, toggle } from "../dom.ts";
 import { type Figure, figureMaker, type Room, type Window } from "../figure.ts";
+import { counted } from "../format.ts";
 import { groupRuns } from "../labels.ts";
 import { gridHeight, largestGridWidth } from "../layout.ts";
-import type { Binding, Matrix, State } from "../model.ts";
+import { type Binding, type Matrix, MOST_SELECTED, type State } from "../model.ts";
 import { selectedNames } from "../save.ts";
 import { frameScheduler } from "../schedule.ts";
+import type { CellId } from "../selection.ts";
 import style from "../style.css";
 import { isDark, watchTheme } from "../theme.ts";
 import { rowAxisWidth } from "./axes.ts";
@@ -38,8 +40,8 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
   let window_: Window | null = null;
   let width = 0;
   let figure: Figure | null = null;
-  let complete = false;
-  let notice: string | null = null;
+  let surroundings: ReturnType<typeof createSurroundings> | null = null;
+  let notice = "";
 
   const rezoom = (window: Window | null) => {
     window_ = window;
@@ -62,54 +64,13 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
     });
   };
 
-  const grid = createGridView({
-    select: binding.select,
-    click: (row, column) => binding.send({ kind: "click", row, column }),
-    zoom: rezoom,
-    showLayers,
-  });
-  const colorbar = createColorbar(binding.change);
-  const chips = createComponentChips(showComponents);
-  const details = createDetails();
-  const legend = createLegend();
-  const figureBox = element(
-    "div",
-    "layergrid-figure",
-    {},
-    grid.axes.rows,
-    grid.root,
-    colorbar.root,
-    grid.axes.columns,
-  );
-  const toolbar = createToolbar({
-    change: binding.change,
-    fit: () => rezoom(null),
-    showAllLayers: () => {
-      window_ = null;
-      binding.change({ layers: null });
-    },
-    copyNames: () => {
-      if (figure !== null) copyText(selectedNames(figure));
-    },
-    save: (format) => {
-      if (figure === null) return;
-      if (format === "csv") downloadTable(figure);
-      else downloadPicture(figure, figureBox);
-    },
-  });
-  const message = element("div", "layergrid-notice", { role: "alert", hidden: true });
-  const side = element("div", "layergrid-side", {}, details.root);
-  const root = element(
-    "div",
-    "layergrid",
-    {},
-    element("style", "", {}, style),
-    toolbar.root,
-    element("div", "layergrid-controls", {}, chips.root, toolbar.limits),
-    element("div", "layergrid-body", {}, element("div", "layergrid-main", {}, figureBox, legend.root), side),
-    message,
-  );
-
+  const select = (cells: readonly CellId[]) => {
+    if (cells.length > MOST_SELECTED)
+      say(
+        `A selection holds at most ${counted(MOST_SELECTED, "cell")}, not ${counted(cells.length, "cell")}.`,
+      );
+    else binding.select(cells);
+  };
   const say = (text: string) => {
     notice = text;
     scheduler.request();
@@ -119,6 +80,81 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
       () => say("Copied."),
       (error: unknown) => say(`The browser did not allow copying: ${String(error)}`),
     ) ?? say("This page may not copy: the browser allows it on secure pages only.");
+  };
+
+  const grid = createGridView({
+    select,
+    click: (row, column) => binding.send({ kind: "click", row, column }),
+    zoom: rezoom,
+    showLayers,
+  });
+  const figureBox = element("div", "layergrid-figure", {}, grid.axes.rows, grid.root);
+  const main = element("div", "layergrid-main", {}, figureBox);
+  const body = element("div", "layergrid-body", {}, main);
+  const toolbarPlace = element("div", "layergrid-toolbar");
+  const controlsPlace = element("div", "layergrid-controls");
+  const root = element(
+    "div",
+    "layergrid",
+    {},
+    element("style", "", {}, style),
+    toolbarPlace,
+    controlsPlace,
+    body,
+  );
+
+  /** All but the picture: made a frame later, so that the picture comes first. */
+  const createSurroundings = () => {
+    const colorbar = createColorbar(binding.change);
+    const chips = createComponentChips(showComponents);
+    const details = createDetails();
+    const legend = createLegend();
+    const toolbar = createToolbar({
+      change: binding.change,
+      fit: () => rezoom(null),
+      showAllLayers: () => {
+        window_ = null;
+        binding.change({ layers: null });
+      },
+      copyNames: () => {
+        if (figure !== null) copyText(selectedNames(figure));
+      },
+      save: (format) => {
+        if (figure === null) return;
+        if (format === "csv") downloadTable(figure);
+        else downloadPicture(figure, figureBox);
+      },
+    });
+    const message = element("div", "layergrid-notice", { role: "alert", hidden: true });
+    const side = element("div", "layergrid-side", {}, details.root);
+    toolbarPlace.append(toolbar.heading, toolbar.tools);
+    controlsPlace.append(chips.root, toolbar.limits);
+    figureBox.append(colorbar.root, grid.axes.columns);
+    main.append(legend.root);
+    body.append(side);
+    root.append(message);
+
+    return {
+      draw(drawn: Figure, sideWidth: number) {
+        const { state } = drawn;
+        grid.drawLabels(drawn);
+        toolbar.draw(drawn);
+        chips.draw(state);
+        side.style.width = `${sideWidth}px`;
+        if (state.rows.length > 0 && state.columns.length > 0) {
+          colorbar.draw(drawn);
+          details.draw(drawn, sideWidth);
+          legend.draw(drawn);
+        }
+        const text = [notice, state.notice].filter((part) => part !== "").join("\n");
+        setText(message, text);
+        toggle(message, text !== "");
+      },
+      destroy() {
+        colorbar.destroy();
+        chips.destroy();
+      },
+    };
   };
 
   const room = (state: State): { room: Room; sideWidth: number; sideBySide: boolean } => {
@@ -152,32 +188,12 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
 
   const draw = () => {
     const state = readState();
-    const place = room(state);
     if (window_ !== null && (window_.bottom > state.rows.length || window_.right > state.columns.length))
       window_ = null;
+    const place = room(state);
     figure = makeFigure(state, window_, place.room);
-    grid.draw(figure);
-    if (complete) drawRest(figure, place.sideWidth);
-    else
-      afterPaint(() => {
-        if (destroyed) return;
-        complete = true;
-        scheduler.request();
-      });
-  };
-  const drawRest = (drawn: Figure, sideWidth: number) => {
-    const { state } = drawn;
-    toolbar.draw(drawn);
-    chips.draw(state);
-    side.style.width = `${sideWidth}px`;
-    if (state.rows.length > 0 && state.columns.length > 0) {
-      colorbar.draw(drawn);
-      details.draw(drawn, sideWidth);
-      legend.draw(drawn);
-    }
-    const text = [notice ?? "", state.notice].filter((part) => part !== "").join("\n");
-    setText(message, text);
-    toggle(message, text !== "");
+    grid.draw(figure, surroundings !== null);
+    surroundings?.draw(figure, place.sideWidth);
   };
   const scheduler = frameScheduler(draw);
 
@@ -212,14 +228,16 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
   return {
     request: scheduler.request,
     drawNow() {
-      el.append(root);
-      width = el.clientWidth;
+      width = el.clientWidth; // before anything is in it: measuring a full page costs more than painting it
       draw();
+      el.append(root);
       resizes.observe(el);
       sightings.observe(root);
       watchRatio();
       afterPaint(() => {
-        if (!destroyed) retheme();
+        if (destroyed) return;
+        surroundings = createSurroundings();
+        retheme();
       });
     },
     destroy() {
@@ -230,8 +248,7 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
       sightings.disconnect();
       ratioQuery?.removeEventListener("change", onRatio);
       grid.destroy();
-      colorbar.destroy();
-      chips.destroy();
+      surroundings?.destroy();
       root.remove();
     },
   };

@@ -13,7 +13,8 @@ export const LIGHT_INK = "rgba(255,255,255,0.92)";
 
 export interface Picture {
   readonly canvas: HTMLCanvasElement;
-  draw(figure: Figure): void;
+  /** The colors, and what is written over them if `withMarks`. */
+  draw(figure: Figure, withMarks: boolean): void;
 }
 
 export function createPicture(): Picture {
@@ -24,7 +25,7 @@ export function createPicture(): Picture {
 
   return {
     canvas,
-    draw(figure) {
+    draw(figure, withMarks) {
       const { layout, painted, transformed, scale, state } = figure;
       sizeCanvas(canvas, layout.width, layout.height, layout.ratio);
       if (painted.values.length === 0) {
@@ -38,6 +39,7 @@ export function createPicture(): Picture {
       const pixels = new Uint32Array(image.data.buffer);
       paintCells(pixels, layout.width, indices, layout.columns, layout.rows, state.palette);
       context.putImageData(image, 0, 0);
+      if (!withMarks) return;
       drawMarks(context, figure, indices);
       drawValues(context, figure, indices);
     },

@@ -12,7 +12,9 @@ const LEVEL_CHOICES = [0, 3, 5, 7, 9, 12];
 const ROBUST = [0.02, 0.98] as const;
 
 export interface Toolbar {
-  readonly root: HTMLElement;
+  readonly heading: HTMLElement;
+  /** Menus and links. */
+  readonly tools: HTMLElement;
   /** Fields and buttons for the limits of the color scale; they stand apart from the rest. */
   readonly limits: HTMLElement;
   draw(figure: Figure): void;
@@ -109,10 +111,10 @@ export function createToolbar(actions: ToolbarActions): Toolbar {
     symmetric,
     reset,
   );
-  const root = element("div", "layergrid-toolbar", {}, heading, tools);
 
   return {
-    root,
+    heading,
+    tools,
     limits,
     draw(next) {
       figure = next;
