@@ -84,6 +84,12 @@ def _labelled(x: Any) -> Matrix | None:
         from layergrid.mappings import from_mapping
 
         return from_mapping(x)
+    # What data frames and their columns have and nothing else here does; asked of the type, since a lazy
+    # frame computes its columns when asked for them.
+    if hasattr(type(x), "columns") or hasattr(type(x), "to_frame"):
+        from layergrid.tables import from_table
+
+        return from_table(x)
     return None
 
 

@@ -147,14 +147,14 @@ def _absent(x: xarray.DataArray, values: np.ndarray, parameters: np.ndarray | No
     if not absent.any():
         return None
     absent.flags.writeable = False
-    return absent
+    return np.asarray(absent)
 
 
 def _nameless(values: np.ndarray, parameters: np.ndarray | None, *, everywhere: bool = False) -> np.ndarray:
     """Where a value is NaN and its parameter is ""; nowhere, or `everywhere`, if no name is known at all."""
     if parameters is None:
-        return np.isnan(values) & everywhere
-    return np.isnan(values) & (np.asarray(parameters) == "")
+        return np.asarray(np.isnan(values) & everywhere)
+    return np.asarray(np.isnan(values) & (parameters == ""))
 
 
 def _text(attribute: Any) -> str:

@@ -48,7 +48,8 @@ def relabelled(matrix: Matrix, layers: Iterable[Any] | None, components: Iterabl
 
     For input that came with labels. As in ``pandas.DataFrame(frame, columns=...)``, labels the input knows
     choose from it. Labels that are all new rename it, and must then be as many as there are. A mixture is
-    refused: it would put a number under a name that belongs to another.
+    refused, as it would put a number under a name that belongs to another, unless the input's own are but
+    0, 1, ... in order.
     """
     if layers is not None:
         labels = tuple(_layer_label(label, "layers") for label in _listed(layers, "layers"))
@@ -122,6 +123,8 @@ def _chosen(own: Sequence[Label], given: Sequence[Label], what: str) -> list[int
     if len(new) == len(given):
         _check(given, len(own), what)
         return None
+    if new and len(given) == len(own) and list(map(str, own)) == list(map(str, range(len(own)))):
+        return None  # 0, 1, ... are what input without labels gets
     if new:
         raise ValueError(
             f"the input has {what} of its own ({listing(own)}), not among them: {listing(new)}; "

@@ -40,6 +40,12 @@ def from_mapping(x: Mapping[Any, Any]) -> Matrix:
     if not x:
         raise ValueError("the mapping is empty; it needs a number for each parameter name")
     scalars = [key for key, value in x.items() if is_number(value)]
+    tensor = next((key for key, value in x.items() if len(getattr(value, "shape", ())) > 1), None)
+    if tensor is not None:
+        raise ValueError(
+            f"a mapping holds one number per parameter name, but {tensor!r} has an array of shape "
+            f"{tuple(x[tensor].shape)}; reduce each first, as {{name: w.std() for name, w in x.items()}}"
+        )
     if not scalars:
         from layergrid.tables import from_columns
 
@@ -61,21 +67,26 @@ class _Tensor:
     """A parameter's name, and where it says it belongs."""
 
     name: str
-    address: Address
+    component: str
+    expert: int | str | None
 
-    @property
-    def row(self) -> tuple[str, int]:
-        assert self.address.layer is not None  # those without one are left out
-        return self.address.stack, self.address.layer
+    row: tuple[str, int]
+    """Stack and layer."""
 
-    @property
-    def kind(self) -> str:
-        """What the tensor is beside the weight itself: "lora_A", "quant_scales"; "" for the weight."""
-        return " ".join(sorted(flag for flag in self.address.flags if flag.startswith(("lora_", "quant_"))))
+    kind: str
+    """What the tensor is beside the weight itself: "lora_A", "quant_scales"; "" for the weight."""
+
+    part: str
+    """What the code calls it inside the layer."""
+
+    @classmethod
+    def at(cls, name: str, address: Address, layer: int) -> _Tensor:
+        kind = " ".join(sorted(flag for flag in address.flags if flag.startswith(("lora_", "quant_"))))
+        return cls(name, address.component, address.expert, (address.stack, layer), kind, address.part)
 
     @property
     def key(self) -> tuple[str, int | str | None, str]:
-        return self.address.component, self.address.expert, self.kind
+        return self.component, self.expert, self.kind
 
 
 def _from_parameters(x: Mapping[str, Any]) -> Matrix:
@@ -123,19 +134,25 @@ def _placed(names: Iterable[str]) -> tuple[list[_Tensor], str]:
         if address is None or address.layer is None:
             outside += 1
         else:
-            (biases if "bias" in address.flags else weights).append(_Tensor(name, address))
-    shown, what = (weights, "parameters") if weights else (biases, "biases")
-    left_out = [f"{outside} outside the blocks"] * (outside > 0)
-    left_out += [f"{len(biases)} biases"] * (len(biases) > 0 and shown is weights)
+            (biases if "bias" in address.flags else weights).append(_Tensor.at(name, address, address.layer))
+    left_out = []
+    if weights and biases:
+        left_out.append(_counted(len(biases), "bias", "biases"))
+    if outside:
+        left_out.append(_counted(outside, "parameter", "parameters") + " outside the blocks")
     without = f"; left out: {', '.join(left_out)}" if left_out else ""
-    return shown, f"{len(shown)} {what}{without}"
+    if weights:
+        return weights, _counted(len(weights), "parameter", "parameters") + without
+    return biases, _counted(len(biases), "bias", "biases") + without
+
+
+def _counted(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"
 
 
 def _rows(tensors: Sequence[_Tensor]) -> list[tuple[str, int]]:
     """(stack, layer) of each row: stacks as they came, layers counting up."""
-    stacks = {
-        stack: rank for rank, stack in enumerate(dict.fromkeys(tensor.address.stack for tensor in tensors))
-    }
+    stacks = {stack: rank for rank, stack in enumerate(dict.fromkeys(tensor.row[0] for tensor in tensors))}
     return sorted({tensor.row for tensor in tensors}, key=lambda row: (stacks[row[0]], row[1]))
 
 
@@ -147,24 +164,21 @@ def _column_labels(tensors: Sequence[_Tensor]) -> dict[str, str]:
     """
     crowds = Counter((tensor.row, tensor.key) for tensor in tensors)
     crowded = {key for (_, key), count in crowds.items() if count > 1}
-    parts = Counter((tensor.row, tensor.key, tensor.address.part) for tensor in tensors)
+    parts = Counter((tensor.row, tensor.key, tensor.part) for tensor in tensors)
     same_part = {key for (_, key, _), count in parts.items() if count > 1}
-    seen = {
-        name: rank for rank, name in enumerate(dict.fromkeys(tensor.address.component for tensor in tensors))
-    }
+    seen = {name: rank for rank, name in enumerate(dict.fromkeys(tensor.component for tensor in tensors))}
 
     def label(tensor: _Tensor) -> str:
         own = ""
         if tensor.key in crowded:  # the part tells them apart, or else nothing but the whole name does
-            own = tensor.name if tensor.key in same_part else tensor.address.part
-        expert = "" if tensor.address.expert is None else str(tensor.address.expert)
+            own = tensor.name if tensor.key in same_part else tensor.part
+        expert = "" if tensor.expert is None else str(tensor.expert)
         inner = " ".join(filter(None, (expert, tensor.kind, own)))
-        return f"{tensor.address.component}[{inner}]" if inner else tensor.address.component
+        return f"{tensor.component}[{inner}]" if inner else tensor.component
 
     def position(tensor: _Tensor) -> tuple[int, int, str, bool, int]:
         component, expert, kind = tensor.key
-        numbered = isinstance(expert, int)
-        named = expert is not None and not numbered
-        return _RANK.get(component, len(ORDER)), seen[component], kind, named, int(expert) if numbered else -1
+        index = expert if isinstance(expert, int) else -1
+        return _RANK.get(component, len(ORDER)), seen[component], kind, isinstance(expert, str), index
 
     return {tensor.name: label(tensor) for tensor in sorted(tensors, key=position)}

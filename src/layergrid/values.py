@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ import numpy as np
 BLOCK = 1 << 16
 
 _EXACT_IN_FLOAT32 = frozenset(np.dtype(kind).name for kind in ("?", "i1", "i2", "u1", "u2", "f2", "f4"))
+
+# Types of cells that np.array makes numbers of without changing what they are.
+_PLAIN = {bool, int, float, np.bool_, np.float32, np.float64, np.int64}
 
 
 def owned_values(array: np.ndarray, absent: np.ndarray | None = None) -> np.ndarray:
@@ -26,11 +29,10 @@ def owned_values(array: np.ndarray, absent: np.ndarray | None = None) -> np.ndar
     ValueError
         If a finite long double is too large for float64, which would make it infinite.
     """
-    values = _as_float32(array, absent)
-    if values is None:
-        values = _as_float64(array)
-        if absent is not None:
-            values[absent] = np.nan
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        values = _as_float32(array, absent)
+        if values is None:
+            values = _as_float64(array, absent)
     values.flags.writeable = False
     return values
 
@@ -49,16 +51,16 @@ def _as_float32(array: np.ndarray, absent: np.ndarray | None) -> np.ndarray | No
         block = array[rows].astype(np.float64, copy=absent is not None)
         if absent is not None:
             block[absent[rows]] = np.nan
-        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            values[rows] = block
+        values[rows] = block
         if not np.all((values[rows] == block) | np.isnan(block)):
             return None
     return values
 
 
-def _as_float64(array: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore", under="ignore"):
-        values = np.array(array, dtype=np.float64, order="C")
+def _as_float64(array: np.ndarray, absent: np.ndarray | None) -> np.ndarray:
+    values = np.array(array, dtype=np.float64, order="C")
+    if absent is not None:
+        values[absent] = np.nan
     if array.dtype.itemsize > 8:
         lost = np.isinf(values) & np.isfinite(array)
         if lost.any():
@@ -79,7 +81,7 @@ def owned_mask(mask: np.ndarray) -> np.ndarray | None:
     return copy
 
 
-def real_array(x: Any) -> np.ndarray:
+def real_array(x: Any, where: str = "values") -> np.ndarray:
     """An array, or anything with ``__array__``, as a NumPy array of real numbers; of any shape, not copied.
 
     Masked arrays stay masked. Tensors that cannot be seen as arrays (they require a gradient, live on
@@ -88,31 +90,31 @@ def real_array(x: Any) -> np.ndarray:
     Raises
     ------
     TypeError
-        If the numbers are complex, or the array holds strings, objects, dates or records.
+        If x does not become an array, or one of complex numbers, strings, objects, dates or records.
     """
-    array = x if isinstance(x, np.ma.MaskedArray) else np.asarray(_seen_as_array(x))
+    array = x if isinstance(x, np.ma.MaskedArray) else _as_array(x)
     if array.dtype.kind in "biuf":
         return array
     if array.dtype.type.__module__.startswith("ml_dtypes"):
         return array.astype(np.float32)  # bfloat16, float8 and small integers: all exact
-    raise TypeError(f"values must be real numbers, got {_kind(array)}")
+    raise TypeError(f"{where} must be real numbers, got {_kind(array)}")
 
 
-def _seen_as_array(x: Any) -> Any:
-    """What `np.asarray` takes: x itself, or the tensor x detached, on the host and in a type NumPy has."""
-    if not (hasattr(x, "detach") and hasattr(x, "cpu")):
-        return x
-    tensor = x.detach().cpu()
+def _as_array(x: Any) -> np.ndarray:
+    """x as a plain array; the tensor x first detached, on the host and in a type that NumPy has."""
     try:
-        return np.asarray(tensor)
-    except TypeError:  # NumPy has no bfloat16 nor float8; float32 holds them exactly
+        if not (hasattr(x, "detach") and hasattr(x, "cpu")):
+            return np.asarray(x)
+        tensor = x.detach().cpu()
         try:
+            return np.asarray(tensor)
+        except TypeError:  # NumPy has neither bfloat16 nor float8; float32 holds them exactly
             return np.asarray(tensor.float())
-        except (TypeError, RuntimeError) as error:
-            raise TypeError(
-                f"a tensor of {getattr(x, 'dtype', 'unknown type')} does not become an array: {error}; "
-                "pass a dense tensor of real numbers"
-            ) from error
+    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise TypeError(
+            f"a {type(x).__module__}.{type(x).__name__} does not become an array ({error}); "
+            "pass a dense numpy array of real numbers"
+        ) from error
 
 
 def _kind(array: np.ndarray) -> str:
@@ -188,12 +190,54 @@ def nested_values(rows: Sequence[Any]) -> np.ndarray:
                 f"row {index} has {length}; put None where a layer has no such component"
             )
     if all(isinstance(row, list | tuple) for row in rows):
-        kinds = {type(cell) for row in rows for cell in row}
-        if kinds <= {bool, int, float, np.float64, np.float32, np.bool_}:
-            array = np.array(rows)
-            if array.dtype != object:  # integers too large for int64
-                return array
-    return np.ma.stack([_row(row, index) for index, row in enumerate(rows)])
+        array = _plain_numbers(rows, (cell for row in rows for cell in row))
+        if array is not None:
+            return array
+    lines = [line_of_numbers(row, f"row {index}") for index, row in enumerate(rows)]
+    masked = any(isinstance(line, np.ma.MaskedArray) for line in lines)
+    return np.ma.stack(lines) if masked else np.stack(lines)
+
+
+def line_of_numbers(cells: Any, where: str) -> np.ndarray:
+    """A sequence or array of real numbers as a 1-D array; masked where a cell is None.
+
+    `where` names it in messages: "row 3", "column 'attn.q'". Raises as `nested_values` does.
+    """
+    if not isinstance(cells, list | tuple):
+        if isinstance(cells, str | bytes) or not (hasattr(cells, "__array__") or isinstance(cells, Sequence)):
+            raise TypeError(
+                f"{where} must be a list of numbers, got {_short(cells)} of type {type(cells).__name__}"
+            )
+        array = real_array(cells, where)
+        if array.ndim != 1:
+            raise ValueError(f"{where} must be one number after another, got an array of shape {array.shape}")
+        return array
+    plain = _plain_numbers(cells, cells)
+    if plain is not None:
+        return plain
+    for index, cell in enumerate(cells):
+        if not is_number(cell):
+            raise TypeError(
+                f"values must be real numbers, got {_short(cell)} of type {type(cell).__name__} "
+                f"at place {index} of {where}"
+            )
+    missing = [is_missing(cell) for cell in cells]
+    try:
+        numbers = np.array([number(cell) for cell in cells])
+    except OverflowError:
+        raise ValueError(
+            f"{where} holds an integer beyond float64; divide it or take the logarithm"
+        ) from None
+    return np.ma.MaskedArray(numbers, missing) if any(missing) else numbers
+
+
+def _plain_numbers(rows: Sequence[Any], cells: Iterable[Any]) -> np.ndarray | None:
+    """The rows as an array where all cells are of Python's or NumPy's usual types, else None."""
+    if {type(cell) for cell in cells} <= _PLAIN:
+        array = np.array(rows, dtype=None if len(rows) else float)
+        if array.dtype != object:  # as it is where an integer is beyond 64 bits
+            return array
+    return None
 
 
 def _row_length(row: Any, index: int, rows: int) -> int:
@@ -207,26 +251,3 @@ def _row_length(row: Any, index: int, rows: int) -> int:
             f"row {index} must be a list of numbers, got {_short(row)} of type {type(row).__name__}"
         )
     return len(row)
-
-
-def _row(row: Any, index: int) -> np.ma.MaskedArray:
-    if not isinstance(row, list | tuple):
-        array = real_array(row)
-        if array.ndim != 1:
-            raise ValueError(
-                f"values must have shape (layers, components), but row {index} has shape {array.shape}"
-            )
-        return np.ma.asarray(array)
-    for column, cell in enumerate(row):
-        if not is_number(cell):
-            raise TypeError(
-                f"values must be real numbers, got {_short(cell)} of type {type(cell).__name__} "
-                f"at row {index}, column {column}"
-            )
-    try:
-        numbers = [number(cell) for cell in row]
-    except OverflowError:
-        raise ValueError(
-            f"row {index} holds an integer beyond float64; divide it or take the logarithm"
-        ) from None
-    return np.ma.MaskedArray(numbers, mask=[is_missing(cell) for cell in row])
