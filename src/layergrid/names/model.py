@@ -33,8 +33,10 @@ def parse_name(name: str, shape: Shape = None) -> Address | None:
     None where the name belongs to no block: embeddings, heads, final norms, stems, projectors
     """
     reading = read(name)
-    if reading is None or shape is None:
-        return reading and reading.address
+    if reading is None or (reading.outside and reading.place not in rules.BLOCK_PLACES):
+        return None
+    if shape is None:
+        return reading.address
     tensor = _Tensor.of(reading, shape)
     _settle_layer([tensor])
     return tensor.address(reading.address.stack)
@@ -57,13 +59,16 @@ def parse_names(shapes: Mapping[str, Shape]) -> dict[str, Address | None]:
     layers: dict[tuple[_Stack, int | None], list[_Tensor]] = defaultdict(list)
     for tensor in tensors.values():
         layers[_stack(tensor.reading), tensor.reading.address.layer].append(tensor)
+    without = _without_blocks(tensors.values())
+    layers = {key: members for key, members in layers.items() if key[0] not in without}
     for members in layers.values():
         _settle_layer(members)
     labels = _stack_labels(stack for stack, _ in layers)
-    return {
-        name: tensors[name].address(labels[_stack(tensors[name].reading)]) if name in tensors else None
-        for name in shapes
-    }
+    addresses: dict[str, Address | None] = dict.fromkeys(shapes)
+    for name, tensor in tensors.items():
+        if (stack := _stack(tensor.reading)) in labels:
+            addresses[name] = tensor.address(labels[stack])
+    return addresses
 
 
 # --- Stacks ----------------------------------------------------------------------------------------------
@@ -74,6 +79,16 @@ _Stack = tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...]]
 
 def _stack(reading: Reading) -> _Stack:
     return reading.path, reading.nested if reading.stages else (), reading.stages
+
+
+def _without_blocks(tensors: Iterable[_Tensor]) -> set[_Stack]:
+    """Lists among heads, projectors and embeddings that hold neither attention nor MLPs."""
+    outside: dict[_Stack, bool] = {}
+    for tensor in tensors:
+        if tensor.reading.outside:
+            stack = _stack(tensor.reading)
+            outside[stack] = outside.get(stack, False) or tensor.reading.place in rules.BLOCK_PLACES
+    return {stack for stack, has_blocks in outside.items() if not has_blocks}
 
 
 def _stack_labels(stacks: Iterable[_Stack]) -> dict[_Stack, str]:

@@ -35,6 +35,11 @@ class Reading:
     leaf: str
     """The rest: the part itself, as `rules.PARTS` sees it."""
 
+    @property
+    def outside(self) -> bool:
+        """Whether the list stands among heads, projectors or embeddings, where not every list holds blocks."""
+        return any(map(_is_outside, self.path))
+
 
 _SEPARATORS = re.compile(r"[./\[\]'\"]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -48,10 +53,12 @@ _OUTSIDE = re.compile(rules.OUTSIDE)
 _SCANNED = re.compile(rules.SCANNED_LISTS)
 _LORA = re.compile(rules.LORA)
 _NORM = re.compile(rules.NORM)
+_NORM_BLOCK = re.compile(rules.NORM_BLOCKS)
+_CROSS_LIST = re.compile(rules.CROSS_LISTS)
 _EXPERTS = re.compile(rules.EXPERT_LISTS)
 _SHARED = re.compile(rules.SHARED_EXPERTS)
 _KIND_SUFFIX = re.compile(rf"(?P<part>.+)_(?P<kind>{rules.KIND_SUFFIXES})")
-_BIAS_PREFIX = re.compile(r"(?P<kind>b)_(?P<part>.+)")
+_BIAS_PREFIX = re.compile(r"(?P<kind>b)_(?P<part>q|k|v|o|in|out)")
 
 # Special rows stand last in the tables, so the tables are searched from the end.
 _STACKS = [(label, re.compile(pattern)) for label, pattern in reversed(rules.STACKS)]
@@ -71,7 +78,7 @@ def read(name: str) -> Reading | None:
     if block is None:
         return None
     part = _part(block.inner)
-    if part is None or (part.place not in ("attn", "cross_attn") and any(map(_is_outside, block.path))):
+    if part is None:
         return None
     layer, stages = block.layer, block.stages
     if layer is None and part.component not in CORE:
@@ -82,7 +89,10 @@ def read(name: str) -> Reading | None:
     stack = [*stack_words(block.path), *(f"stage.{stage}" for stage in stages)]
     if part.component in rules.BY_STAGE and block.nested == rules.BY_STAGE_LISTS:
         stack, layer, stages = [*stack[:-1], "stage"], stages[-1], ()
-    address = Address(".".join(stack), layer, part.component, part.expert, flags, part.name)
+    component = part.component
+    if not part.place and component.startswith("attn.") and _CROSS_LIST.fullmatch(block.path[-1]):
+        component = "cross_" + component
+    address = Address(".".join(stack), layer, component, part.expert, flags, part.name)
     return Reading(address, block.path, block.nested, stages, part.place, part.module, part.leaf)
 
 
@@ -183,7 +193,16 @@ def _lists(words: list[str]) -> list[tuple[str, int, int, int]]:
             at += 1
         else:
             at += 1
+    if not lists:
+        for at in range(len(words) - 2):
+            if words[at + 1].isdecimal() and _place(words[at + 2]) in rules.BLOCK_PLACES and _may_list(words[at]):
+                return [(words[at], int(words[at + 1]), at, at + 2)]
     return lists
+
+
+@lru_cache(maxsize=4096)
+def _may_list(word: str) -> bool:
+    return not (word.isdecimal() or _place(word) or _OTHER_LIST.fullmatch(word) or _PART_LIST.fullmatch(word))
 
 
 @lru_cache(maxsize=4096)
@@ -306,11 +325,8 @@ def _component(
             expert, rest = int(glued[1]), []
         elif word.isdecimal() and not last and place and not rest:
             sub = int(word)
-        elif not last and (here := _place(word)):
-            # Plain attention inside cross-attention, and an MLP inside experts, are the same place still.
-            if not (here == "attn" and place in ("cross_attn", "linear_attn", "bottleneck", "adapter")):
-                place = here
-            rest = []
+        elif not last and place not in rules.CLOSED_PLACES and (here := _place_in(place, word)):
+            place, rest = here, []
         else:
             rest.append(word)
     if len(rest) > 1 and rest[-1] in rules.INSIDE_MATRIX:
@@ -339,6 +355,18 @@ def _component(
         own = f"{place}.{leaf}" if place and leaf else ".".join(words)
         return (f"other.{own}" if own in CORE else own), expert, place, leaf, sub, False
     return component, expert, place, leaf, sub, True
+
+
+def _place_in(place: str, word: str) -> str:
+    """The place that a word opens inside another; "" where it opens none."""
+    if _is_norm(word) and not _NORM_BLOCK.fullmatch(word):
+        return "mod"
+    here = _place(word)
+    if here == "attn" and place in ("cross_attn", "linear_attn"):
+        return place
+    if here == "router" and place in ("attn", "cross_attn", "linear_attn"):
+        return ""
+    return here
 
 
 def _cut_expert(tail: str, expert: int | str | None) -> tuple[str, int | str | None]:

@@ -24,7 +24,7 @@ BLOCK_LISTS = (
 # Lists that look like blocks and are something else: convolution stems, U-Net stages, heads, norms by layer.
 OTHER_LISTS = (
     r"\w*(?:conv|norm|embed|embedding|proj|projector|fc|mlp|linear|adapter|pool|head|upsample|downsample|fpn|hidden)"
-    r"_(?:layers?|blocks?)|down_blocks?|mid_blocks?|up_blocks?"
+    r"_(?:layers?|blocks?)|(?:down|mid|up)(?:_blocks?)?|\w*merger\w*"
 )
 
 # A list inside a block, `block.0.layer.1`, which numbers the block's own parts: (outer list, inner list).
@@ -32,6 +32,12 @@ SUB_LISTS = ((r"blocks?|layers", r"layer"), (r"\w*layer_groups", r"\w*layers"))
 
 # Lists of stages, each of which lists its own blocks: `stages.0.blocks.1`, `layer1.0`, `block.0.1`.
 STAGE_LISTS = r"(?:\w*_)?(?:stages?|blocks?|features|layer)"
+
+# Any other list counts as one where such a place follows its index: `conformer.3.attention`, `encoders.3.mlp`.
+BLOCK_PLACES = frozenset({"attn", "cross_attn", "mlp", "ssm", "linear_attn"})
+
+# A list of cross-attention only, `cross_attn_layers.3.q_proj`.
+CROSS_LISTS = r"(?:\w*_)?cross_(?:attn|attention)_\w+"
 
 # In `layers.0.blocks.1` models the norms are counted by stage.
 BY_STAGE = frozenset({"norm"})
@@ -43,7 +49,7 @@ SCANNED_LISTS = r"layers|blocks|encoderblock|decoderblock|h"
 # Models that list each part by itself: `attentions.3.q_lin`, `layer_norm1.3`.
 PART_LISTS = r"attentions|ffns|layer_norm\d+|encoder_attns?"
 
-# Before the list: what comes before the blocks or after them, never a block itself.
+# Before the list: around the blocks. A list in here holds blocks only if it has attention or MLPs.
 OUTSIDE = (
     r"(?:\w*_)?(?:heads?|embeddings?|embedder|embed|projectors?|merger|feature_extractor|classifier|stem|predictor)"
 )
@@ -101,7 +107,8 @@ PLACES: tuple[tuple[str, str], ...] = (
     ("attn", rf"(?!post_)(?:\w*_)?{ATTENTION}(?:_?(?:block|layer|module))?_?\d?|temporal_block"),
     (
         "mlp",
-        r"(?:\w*_)?(?:mlp|ffn|ff|ffw|feed_?forward|ff_layer|moe|dense_relu_dense|mlps|ffns)(?:_?block|_layer|_module)?_?\d?",
+        r"(?:\w*_)?(?:mlp|ffn|ff|ffw|feed_?forward|moe|dense_relu_dense|mlps|ffns)"
+        r"(?:_?block|_layer|_module|_?\d)?|mlp_?block_?\d",
     ),
     ("mlp", r"dense_gated_act_dense|(?:\w*_)?experts?|mixture_of_experts|shared_mlp"),
     ("ssm", r"mamba_?\d?|ssm|mixer|mamba_mixer|mamba_block|temporal_block"),
@@ -112,12 +119,20 @@ PLACES: tuple[tuple[str, str], ...] = (
     ),
     (
         "linear_attn",
-        r"(?:\w*_)?(?:linear|lightning|gated_delta|delta|retention|gla|kda|lru|rglru|rg_lru|mlstm|slstm|rwkv)"
-        r"(?:_?(?:attn|attention|net|layer|block))?|time_mix(?:er|ing)?|retention|tmix",
+        r"(?:\w*_)?(?:linear|lightning|gated_delta|delta)_?(?:attn|attention|net)"
+        r"|(?:\w*_)?(?:retention|gla|kda|lru|rglru|rg_lru|mlstm|slstm|rwkv)(?:_(?:attn|attention|layer|block))?"
+        r"|time_mix(?:er|ing)?|tmix",
     ),
     ("bottleneck", r"\w*bottleneck"),
     ("adapter", r"(?:\w*_)?adapters?(?:_\w+)?"),
+    ("router", r"router|gate|wg"),
 )
+
+# Inside these nothing is another place any more: an adapter's or a router's own MLP is no block's.
+CLOSED_PLACES = frozenset({"bottleneck", "adapter", "router", "mod"})
+
+# Norms are modules that hold no others; one that does is modulated by what it holds.
+NORM_BLOCKS = r"norm_attn_norm"
 
 # One word that holds place and part, as GGUF, Keras and OLMo write them: `attn_q`, `ffn_gate`, `att_proj`.
 COMPOUNDS: tuple[tuple[str, str], ...] = (
@@ -136,7 +151,7 @@ INSIDE_MATRIX = frozenset({"linear", "conv1d"})
 def matrix(words: str) -> str:
     """The pattern of a matrix called by one of the words, with the affixes in use."""
     return (
-        rf"(?:self\.)?_?(?:to_|w_?|c_|linear_|lin_|proj_|project_|projection_|x_)?(?:{words})"
+        rf"(?:self\.|qkv_proj\.|output_projection\.)?_?(?:to_|w_?|c_|linear_|lin_|proj_|project_|projection_|x_)?(?:{words})"
         r"(?:_proj|_projection|_lin|_linear|_layer|_dense|_head|_einsum|_states|_w)?"
     )
 
@@ -147,11 +162,13 @@ def matrix(words: str) -> str:
 # "attn" also serve the other kinds of attention, under those places' own names.
 PARTS: tuple[tuple[str, str, str], ...] = (
     ("attn", matrix("q|query|queries"), "q"),
-    ("attn", r"input_linear", "q"),
+    ("attn", r"input_linear|query\.proj", "q"),
+    ("attn", r"key\.proj", "k"),
+    ("attn", r"value\.proj", "v"),
     ("attn", matrix("k|key|keys"), "k"),
     ("attn", matrix("v|value|values"), "v"),
     ("attn", matrix("o|out|output|post|attn_vec|merge"), "o"),
-    ("attn", r"proj|projection|dense|linear_proj|c_proj|proj_out|fc|fc_out|final_linear|attn_?proj", "o"),
+    ("attn", r"proj|projection|projection_layer|dense|linear_proj|c_proj|proj_out|fc|fc_out|final_linear|attn_?proj", "o"),
     ("attn", r"(?:self_?)?output\.(?:dense|proj)|to_out\.0|(?:attn|attention)_out(?:put)?(?:_proj)?", "o"),
     (
         "attn",
@@ -187,7 +204,7 @@ PARTS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "mlp",
-        r"gate_proj|w1|wi_0|fc12|fc1_g|gating|c_fc_0|w_in\.w_0|linear_gate|gate_fc|gate_dense|proj_gate",
+        r"gate_proj|w1|wi_0|fc12|fc1_g|gating|c_fc_0|w_in\.w_0|linear_gate|proj_up_gate|gate_fc|gate_dense|proj_gate",
         "gate",
     ),
     (
@@ -202,6 +219,7 @@ PARTS: tuple[tuple[str, str, str], ...] = (
         "moe.router",
     ),
     ("mlp", r"shared_expert_gate", "moe.shared_gate"),
+    ("router", r"layer|classifier|wg|linear|proj|gate|dense", "moe.router"),
     ("ssm", r"in_proj|in", "in"),
     ("ssm", r"out_proj|out|linear_out", "out"),
     ("ssm", r"x_proj|x|linear_x|bcdt_proj", "x"),
@@ -221,13 +239,18 @@ PARTS: tuple[tuple[str, str, str], ...] = (
     ("", matrix("k|key"), "attn.k"),
     ("", matrix("v|value"), "attn.v"),
     ("", r"o_proj|to_out\.0", "attn.o"),
-    ("", r"qkv|qkv_proj|wqkv|query_key_value", "attn.qkv"),
+    ("", r"qkv|qkv_proj|wqkv|query_key_value|queries_keys_values|token_mixer\.qkv", "attn.qkv"),
+    ("", r"queries", "attn.q"),
+    ("", r"keys_values", "attn.kv"),
+    ("", r"token_mixer\.proj", "attn.o"),
     (
         "",
-        r"up_proj|ffn|fc1|fc_in|lin(?:ear)?_?1|intermediate(?:_\w+)?\.dense|dense_h_to_4h|c_fc|intermediate",
+        r"up_proj|ffn|fc1|fc_in|lin(?:ear)?_?1|intermediate(?:_\w+)?\.dense|dense_h_to_4h|c_fc|intermediate"
+        r"|intermediate\.fc1|linear_up",
         "mlp.up",
     ),
     ("", r"down_proj|ffn_output|fc2|fc_out|lin(?:ear)?_?2|output(?:_\w+)?\.dense|dense_4h_to_h", "mlp.down"),
+    ("", r"intermediate\.fc2|linear_down", "mlp.down"),
     ("", r"output", "mlp.down"),
     ("", r"post_attention", "attn.o"),
     ("", r"gate_proj", "mlp.gate"),
@@ -263,8 +286,8 @@ EXPERT_SUFFIXES = (("_exps", "*"), ("_chexps", "*"), ("_shexp", "shared"))
 
 # A module that holds one of these is no softmax attention, whatever its projections are called.
 LINEAR_ATTENTION_MARKS = (
-    r"a_log|dt_bias|\w*_conv1d|time_decay|time_first|receptance|output_gate|f_a_proj|b_proj"
-    r"|in_proj_(?:qkvz|ba|qkv|z|b|a)"
+    r"(?:\w+\.)?(?:a_log|dt_bias|\w*_?conv1d|time_decay|time_first|receptance|output_gate|f_a_proj|b_proj"
+    r"|in_proj_(?:qkvz|ba|qkv|z|b|a))"
 )
 
 # What matrices of one MLP mean together: (all these parts are there, none of these is, what they then are).
