@@ -1,0 +1,286 @@
+"""A notebook open in a browser, driven as its user would: cells are run, keys pressed, the mouse moved."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+from playwright.sync_api import ConsoleMessage, Locator, Page, Request
+
+from .server import JupyterServer
+
+_NOTEBOOK_READY = """(cells) => {
+  const panel = window.jupyterapp?.shell?.currentWidget;
+  return panel?.content?.widgets?.length === cells
+    && panel.sessionContext?.session?.kernel?.connectionStatus === "connected";
+}"""
+_RUN = """(cell) => {
+  const { content } = window.jupyterapp.shell.currentWidget;
+  content.deselectAll();
+  content.activeCellIndex = cell;
+  return window.jupyterapp.commands.execute("notebook:run-cell");
+}"""
+_CELL_ERRORS = """(cell) => {
+  const outputs = window.jupyterapp.shell.currentWidget.content.widgets[cell].model.outputs;
+  return outputs.toJSON().filter((output) => output.output_type === "error").map((output) => output.traceback.join("\\n"));
+}"""
+_EVALUATE = """async ([code, expression]) => {
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  const future = kernel.requestExecute({
+    code, silent: false, store_history: false, user_expressions: { value: expression },
+  });
+  const { content } = await future.done;
+  if (content.status !== "ok") return { error: content.traceback?.join("\\n") ?? content.evalue };
+  const { value } = content.user_expressions;
+  return value.status === "ok" ? { repr: value.data["text/plain"] } : { error: value.traceback.join("\\n") };
+}"""
+_PIXELS = """(canvas) => {
+  if (canvas.width * canvas.height === 0) return { width: 0, height: 0, base64: "" };
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let text = "";
+  for (let at = 0; at < data.length; at += 32768) text += String.fromCharCode(...data.subarray(at, at + 32768));
+  return { width: canvas.width, height: canvas.height, base64: btoa(text) };
+}"""
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def canvas_pixels(canvas: Locator) -> np.ndarray:
+    """What a canvas holds, as uint8 of shape (height, width, 4), in its own (device) pixels."""
+    read = canvas.evaluate(_PIXELS)
+    return np.frombuffer(base64.b64decode(read["base64"]), "u1").reshape(read["height"], read["width"], 4)
+
+
+class PageLog:
+    """What went wrong in a page: errors thrown or logged, and requests that left this machine."""
+
+    def __init__(self, page: Page) -> None:
+        self.problems: list[str] = []
+        self._expected: list[re.Pattern[str]] = []
+        page.on("pageerror", lambda error: self.problems.append(f"thrown: {error}"))
+        page.on("console", self._hear)
+        page.on("request", self._watch)
+
+    def expect(self, pattern: str) -> None:
+        """From here on, problems that match are part of the journey."""
+        self._expected.append(re.compile(pattern))
+
+    def unexpected(self) -> list[str]:
+        return [text for text in self.problems if not any(found.search(text) for found in self._expected)]
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.problems.append(f"console: {message.text} ({message.location.get('url', '')})")
+
+    def _watch(self, request: Request) -> None:
+        if not re.match(r"(blob:|data:|file:|(http|ws)://127\.0\.0\.1[:/])", request.url):
+            self.problems.append(f"network: {request.url}")
+
+
+class NotebookPage:
+    """One notebook with the given cells, open in JupyterLab or Notebook, with its own kernel."""
+
+    def __init__(self, page: Page, server: JupyterServer, name: str, shots: Path) -> None:
+        self.page = page
+        self.server = server
+        self.name = name
+        self.log = PageLog(page)
+        if server.kind == "notebook":  # Notebook 7.6 throws this by itself, while it loads
+            self.log.expect(r"Cannot read properties of undefined \(reading 'schema'\)")
+        self._shots = shots
+
+    def open(self, cells: Sequence[str]) -> None:
+        """Write the notebook and open it; the kernel is connected on return."""
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+        notebook.metadata["kernelspec"] = {
+            "name": "python3",
+            "display_name": "Python 3",
+            "language": "python",
+        }
+        nbformat.write(notebook, self.path)
+        self.reopen(len(cells))
+
+    def reopen(self, cells: int) -> None:
+        """Load the page anew from the file on disk."""
+        self.page.goto(self.server.page_url(self.name))
+        self.page.wait_for_function(_NOTEBOOK_READY, arg=cells, timeout=60_000)
+        if self.server.kind == "jupyterlab":
+            self.page.evaluate("jupyterapp.shell.collapseLeft()")
+            self.page.evaluate("jupyterapp.shell.collapseRight()")
+
+    @property
+    def path(self) -> Path:
+        return self.server.folder / self.name
+
+    def run(self, cell: int) -> None:
+        """Run a cell to its end; an error in it is an error here."""
+        self.page.evaluate(_RUN, cell)
+        errors = self.page.evaluate(_CELL_ERRORS, cell)
+        if errors:
+            raise AssertionError(f"cell {cell} of {self.name} failed:\n" + _ANSI.sub("", "\n".join(errors)))
+
+    def start(self, cell: int) -> None:
+        """Start a cell and come back at once."""
+        self.page.evaluate(f"(cell) => void ({_RUN})(cell)", cell)
+
+    def evaluate(self, expression: str, *, after: str = "") -> Any:
+        """The value of a Python expression in the kernel, which must be idle; literals only."""
+        answer = self.page.evaluate(_EVALUATE, [after, f"{expression}"])
+        if "error" in answer:
+            raise AssertionError(f"{after}\n{expression}\n" + _ANSI.sub("", answer["error"]))
+        return ast.literal_eval(answer["repr"])
+
+    def wait_for_python(self, expression: str) -> None:
+        """Until a Python expression is true: asked again after each answer, so that no time is guessed."""
+        self.page.wait_for_function(
+            f"""async (expression) => {{
+              const answer = await ({_EVALUATE})(["", `bool(${{expression}})`]);
+              if (answer.error) throw new Error(answer.error);
+              return answer.repr === "True";
+            }}""",
+            arg=expression,
+        )
+
+    def grid(self, cell: int | None = None, nth: int = 0) -> Grid:
+        """The grid shown by a cell, or the only one in the page."""
+        scope: Page | Locator = self.page
+        if cell is not None:
+            scope = self.page.locator(".jp-Notebook .jp-CodeCell").nth(cell)
+        return Grid(self.page, scope.locator(".layergrid").nth(nth))
+
+    def set_theme(self, name: str) -> None:
+        """Switch the theme as the Settings menu does: "JupyterLab Dark" or "JupyterLab Light"."""
+        self.page.evaluate("(theme) => jupyterapp.commands.execute('apputils:change-theme', { theme })", name)
+        light = "false" if "Dark" in name else "true"
+        self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached")
+
+    def save(self) -> None:
+        self.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+
+    def shut_down_kernel(self) -> None:
+        """End the kernel for good, as "Shut Down Kernel" does."""
+        self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        self.page.wait_for_function("!jupyterapp.shell.currentWidget.sessionContext.session?.kernel")
+
+    def screenshot(self, name: str, target: Locator | None = None) -> Path:
+        """A picture for a human eye, in the folder that git ignores."""
+        self._shots.mkdir(exist_ok=True)
+        file = self._shots / f"{name}.png"
+        (target or self.page).screenshot(path=file)
+        return file
+
+
+class Grid:
+    """One layergrid on a page, known only by what its DOM promises."""
+
+    def __init__(self, page: Page, root: Locator) -> None:
+        self.page = page
+        self.root = root
+        self.cells = root.locator("canvas.layergrid-cells")
+        self.marks = root.locator("canvas.layergrid-marks")
+        self.tooltip = root.locator(".layergrid-tooltip")
+        self.details = root.locator(".layergrid-details")
+        self.notice = root.locator(".layergrid-notice")
+        self.live = root.locator(".layergrid-live")
+        self.tab_stop = root.locator("[role=grid]")
+
+    def wait_until_drawn(self) -> Grid:
+        """Until the picture holds pixels that are not transparent."""
+        self.cells.wait_for(state="attached")
+        self.page.wait_for_function(
+            """(canvas) => {
+              if (canvas.width * canvas.height === 0) return false;
+              const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+              for (let at = 3; at < data.length; at += 4) if (data[at] !== 0) return true;
+              return false;
+            }""",
+            arg=self.cells.element_handle(),
+        )
+        return self
+
+    def pixels(self) -> np.ndarray:
+        """The picture, uint8 of shape (height, width, 4), in device pixels."""
+        return canvas_pixels(self.cells)
+
+    def chip(self, component: str) -> Locator:
+        return self.root.locator(f'.layergrid-chip[data-component="{component}"]')
+
+    def shown_chips(self) -> list[str]:
+        """The components whose chips are pressed, in the order of the page."""
+        pressed = self.root.locator(".layergrid-chip[aria-pressed=true]")
+        return [chip.get_attribute("data-component") or "" for chip in pressed.all()]
+
+    def handle(self, end: str) -> Locator:
+        return self.root.locator(f".layergrid-handle[role=slider][data-end={end}]")
+
+    def limit(self, end: str) -> float:
+        """Where a handle stands, in units of the values."""
+        return float(self.handle(end).get_attribute("aria-valuenow") or "nan")
+
+    def active_cell(self) -> Locator:
+        """The cell that the keyboard is on."""
+        name = self.tab_stop.get_attribute("aria-activedescendant")
+        assert name, "the grid names no active descendant"
+        return self.root.locator(f"[role=gridcell][id='{name}']")
+
+    def focus_first_cell(self) -> None:
+        """Put the keyboard on the cell of the first column in the top row of the page."""
+        self.tab_stop.focus()
+        self.page.keyboard.press("Control+Home")
+
+    def box(self, row: int, column: int) -> dict[str, float]:
+        """The rectangle of a cell in CSS pixels of the page; rows from the top of the page, columns from the left."""
+        self.focus_first_cell()
+        for _ in range(row):
+            self.page.keyboard.press("ArrowDown")
+        for _ in range(column):
+            self.page.keyboard.press("ArrowRight")
+        box = self.active_cell().bounding_box()
+        assert box is not None, f"the active cell in row {row}, column {column} has no box"
+        return dict(box)
+
+    def cell_pixels(self, row: int, column: int) -> np.ndarray:
+        """The device pixels of one cell; edges are on whole device pixels."""
+        box = self.box(row, column)
+        canvas = self.cells.bounding_box()
+        assert canvas is not None
+        pixels = self.pixels()
+        ratio = pixels.shape[1] / canvas["width"]
+        left = round((box["x"] - canvas["x"]) * ratio)
+        top = round((box["y"] - canvas["y"]) * ratio)
+        right = round((box["x"] - canvas["x"] + box["width"]) * ratio)
+        bottom = round((box["y"] - canvas["y"] + box["height"]) * ratio)
+        return pixels[top:bottom, left:right]
+
+    def color(self, row: int, column: int) -> tuple[int, int, int, int]:
+        """The color of a cell: that of its upper left corner, where neither text nor mark is drawn."""
+        red, green, blue, alpha = (int(channel) for channel in self.cell_pixels(row, column)[1, 1])
+        return red, green, blue, alpha
+
+    def click(self, row: int, column: int, *, modifiers: Sequence[Any] = ()) -> None:
+        box = self.box(row, column)
+        center = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        for key in modifiers:
+            self.page.keyboard.down(key)
+        self.page.mouse.click(*center)
+        for key in modifiers:
+            self.page.keyboard.up(key)
+
+    def hover(self, row: int, column: int) -> None:
+        box = self.box(row, column)
+        self.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+    def drag_handle(self, end: str, by_px: float) -> None:
+        """Take a handle of the color bar and move it down (positive) or up in several moves."""
+        box = self.handle(end).bounding_box()
+        assert box is not None
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x, y + by_px, steps=8)
+        self.page.mouse.up()
