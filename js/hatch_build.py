@@ -17,10 +17,10 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 def source_hash(folder: Path) -> str:
     """One hash over everything a bundle is made from; twin of sourceHash in source_hash.mjs."""
-    files = [path for path in (folder / "src").rglob("*") if path.is_file()]
-    files += [folder / name for name in ("build.mjs", "package-lock.json", "tsconfig.json")]
+    names = [path.relative_to(folder).as_posix() for path in (folder / "src").rglob("*") if path.is_file()]
+    names += ["../src/layergrid/colormaps.json", "build.mjs", "package-lock.json", "tsconfig.json"]
     digest = hashlib.sha256()
-    for name in sorted(path.relative_to(folder).as_posix() for path in files):
+    for name in sorted(names):
         digest.update(name.encode() + b"\0" + (folder / name).read_bytes() + b"\0")
     return digest.hexdigest()
 

@@ -3,20 +3,18 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 
+const OTHERS = ["../src/layergrid/colormaps.json", "build.mjs", "package-lock.json", "tsconfig.json"];
+
 export function sourceHash(folder) {
-  const src = readdirSync(join(folder, "src"), { recursive: true, withFileTypes: true })
+  const sources = readdirSync(join(folder, "src"), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
-  const files = [
-    ...src,
-    ...["build.mjs", "package-lock.json", "tsconfig.json"].map((name) => join(folder, name)),
-  ];
-  const names = files.map((file) => relative(folder, file).split(sep).join("/")).sort();
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join("/"));
   const hash = createHash("sha256");
-  for (const name of names)
+  for (const name of [...sources, ...OTHERS].sort()) {
     hash
       .update(`${name}\0`)
       .update(readFileSync(join(folder, name)))
       .update("\0");
+  }
   return hash.digest("hex");
 }
