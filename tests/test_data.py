@@ -6,6 +6,9 @@ import weakref
 import numpy as np
 import pytest
 import xarray
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
 
 from layergrid.data import as_dataarray, as_matrix
 
@@ -163,3 +166,63 @@ def test_plain_input_imports_neither_xarray_nor_pandas():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+DTYPES = st.sampled_from(["?", "i1", "u2", "i4", "i8", "u8", "f2", "f4", "f8", ">f4", ">f8", ">i2", "g"])
+
+
+@given(st.data(), DTYPES)
+def test_any_real_array_keeps_its_values(data, dtype):
+    shape = data.draw(npst.array_shapes(min_dims=2, max_dims=2, max_side=6))
+    values = data.draw(npst.arrays(dtype, shape))
+    for axis in (0, 1):
+        values = np.flip(values, axis) if data.draw(st.booleans()) else values
+    values = (values.T if data.draw(st.booleans()) else values)[:: data.draw(st.sampled_from([1, 2]))]
+    try:
+        matrix = as_matrix(values)
+    except ValueError as error:
+        assert "beyond float64" in str(error)
+        return
+    with np.errstate(all="ignore"):
+        expected = values.astype(np.float64)
+    np.testing.assert_array_equal(matrix.values.astype(np.float64), expected)
+    if np.dtype(dtype).newbyteorder("=") == np.float32:
+        bits = np.ascontiguousarray(values).astype("f4")
+        np.testing.assert_array_equal(matrix.values.view(np.uint32), bits.view(np.uint32))
+    assert not np.shares_memory(matrix.values, values)
+
+
+@given(st.lists(st.text(), min_size=1, max_size=4, unique=True))
+def test_any_text_may_be_a_label(labels):
+    matrix = as_matrix(np.zeros((len(labels), len(labels))), layers=labels, components=labels)
+    assert matrix.layers == matrix.components == tuple(labels)
+
+
+class Tensor:
+    """What matters of a torch tensor: no array while it needs a gradient, nor of bfloat16."""
+
+    def __init__(self, values, *, gradient=False, bfloat16=False):
+        self.values, self.gradient, self.is_bfloat16 = values, gradient, bfloat16
+
+    def detach(self):
+        return Tensor(self.values, bfloat16=self.is_bfloat16)
+
+    def cpu(self):
+        return self
+
+    def float(self):
+        return Tensor(self.values, gradient=self.gradient)
+
+    def __array__(self, dtype=None, copy=None):
+        if self.gradient:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+        if self.is_bfloat16:
+            raise TypeError("Got unsupported ScalarType BFloat16")
+        return self.values
+
+
+@pytest.mark.parametrize(
+    "kind", [{}, {"gradient": True}, {"bfloat16": True}, {"gradient": True, "bfloat16": True}]
+)
+def test_a_tensor_is_detached_and_widened(kind):
+    np.testing.assert_array_equal(as_matrix(Tensor(VALUES, **kind)).values, VALUES)

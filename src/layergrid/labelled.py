@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray
 
 from layergrid.labels import component_labels, layer_labels, listing
@@ -50,7 +51,7 @@ def from_xarray(x: xarray.DataArray | xarray.Dataset) -> Matrix:
     array = real_array(x.data)
     rows, columns = array.shape
     if not (rows and columns):
-        raise ValueError(f"values must have one layer and one component or more, got {_sizes(x)}")
+        raise ValueError(f"values must have layers and components, one of each or more, got {_sizes(x)}")
     row_dim, column_dim = x.dims
     parameters = _parameters(x)
     values = owned_values(array)
@@ -66,11 +67,14 @@ def from_xarray(x: xarray.DataArray | xarray.Dataset) -> Matrix:
     )
 
 
-def _axis(labels: Sequence[Label]) -> np.ndarray:
-    """Labels as a coordinate; a mixture as objects, as NumPy would turn its ints into strings."""
+def _axis(labels: Sequence[Label]) -> pd.Index:
+    """Labels as an index: ints as such, all else as objects.
+
+    Left to infer a type, NumPy makes strings of the ints among strings, and pandas fails on a lone surrogate.
+    """
     if all(isinstance(label, int) for label in labels):
-        return np.array(labels)
-    return np.array(labels, dtype=object)
+        return pd.Index(labels)
+    return pd.Index(labels, dtype=object)
 
 
 def _two_dimensional(x: xarray.DataArray) -> xarray.DataArray:

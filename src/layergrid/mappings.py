@@ -104,7 +104,12 @@ def _from_parameters(x: Mapping[str, Any]) -> Matrix:
     for tensor in tensors:
         if not is_missing(x[tensor.name]):
             cell = rows[tensor.row], columns[labels[tensor.name]]
-            values[cell] = number(x[tensor.name])
+            try:
+                values[cell] = number(x[tensor.name])
+            except OverflowError:
+                raise ValueError(
+                    f"{tensor.name!r} holds an integer beyond float64; divide all of them"
+                ) from None
             parameters[cell] = tensor.name
     absent = parameters == ""
     absent.flags.writeable = parameters.flags.writeable = False

@@ -23,8 +23,8 @@ def pack_parameters(matrix: Matrix) -> dict[str, Any]:
     -------
     ``{"templates": [str or None, ...], "exceptions": {"row,column": name}}``; {} where no name is known.
     ``template.replace("{layer}", str(layer))`` is the name of each cell that is there, but for
-    the exceptions. None says that the names of a component are unknown, as "" does for a cell. Absent cells have
-    no name.
+    the exceptions. None says that the names of a component are unknown, as "" does for a
+    cell. Absent cells have no name.
     """
     names = matrix.parameters
     if names is None or not (names != "").any():
