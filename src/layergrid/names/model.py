@@ -51,7 +51,7 @@ def parse_names(shapes: Mapping[str, Shape]) -> dict[str, Address | None]:
 
     Returns
     -------
-    name -> address; None where the name belongs to no block: embeddings, heads, final norms, stems, projectors
+    name -> address; None where the name belongs to no block, such as embeddings and heads
     """
     tensors = {
         name: _Tensor.of(reading, shapes[name]) for name in shapes if (reading := read(name)) is not None
@@ -161,26 +161,28 @@ class _Tensor:
         return self.shape[-2], self.shape[-1]
 
 
+# Where a module is in its layer, what place it is, and which expert it belongs to.
+_ModuleKey = tuple[tuple[str, ...], str, int | str | None]
+
 # The parts of one module: what each is called there -> its tensors (weight, bias, companions).
 _Module = dict[str, list[_Tensor]]
 
 
 def _settle_layer(tensors: list[_Tensor]) -> None:
     """Bring the addresses of one layer's tensors in agreement with each other."""
-    modules: dict[tuple[tuple[str, ...], int | str | None], _Module] = {}
+    modules: dict[_ModuleKey, _Module] = {}
     for tensor in tensors:
         reading = tensor.reading
-        module = modules.setdefault((reading.module, tensor.expert), {})
+        module = modules.setdefault((reading.module, reading.place, tensor.expert), {})
         module.setdefault(reading.leaf, []).append(tensor)
     width = _width(tensors)
-    for (path, expert), module in modules.items():
-        place = next(iter(module.values()))[0].reading.place
+    for (path, place, expert), module in modules.items():
         if place in ("attn", "cross_attn"):
             _settle_heads(module, width)
         if place == "attn":
             if any(map(_LINEAR_MARK.fullmatch, module)):
                 _rename_place(module, "linear_attn")
-            elif path[-1:] == ("multihead_attn",) and ((*path[:-1], "self_attn"), expert) in modules:
+            elif path[-1:] == ("multihead_attn",) and ((*path[:-1], "self_attn"), place, expert) in modules:
                 _rename_place(module, "cross_attn")
         elif place == "mlp":
             _settle_together(module)
@@ -221,7 +223,7 @@ def _settle_together(module: _Module) -> None:
 
 
 def _settle_numbered(module: _Module) -> None:
-    """Two matrices that differ in their number only, `0` and `3` or `dense_0` and `dense_1`: up, then down."""
+    """Two matrices that differ in their number only, `0` and `3`, `dense_0` and `dense_1`: up, then down."""
     numbered: dict[str, list[int]] = defaultdict(list)
     for leaf, tensors in module.items():
         if (match := _NUMBERED.fullmatch(leaf)) and _sizes(tensors):
@@ -287,10 +289,10 @@ def _settle_heads(module: _Module, width: int | None) -> None:
             tensor.flags.add("fused_gate")
 
 
-def _settle_second_cross(modules: Mapping[tuple[tuple[str, ...], int | str | None], _Module]) -> None:
+def _settle_second_cross(modules: Mapping[_ModuleKey, _Module]) -> None:
     """Flag all but the first cross-attention of a layer, which share the first one's components."""
     crossing: dict[tuple[str, ...], list[_Tensor]] = defaultdict(list)
-    for (path, _), module in modules.items():
+    for (path, _, _), module in modules.items():
         for tensors in module.values():
             if tensors[0].component.startswith("cross_attn."):
                 crossing[path[:1]] += tensors
@@ -342,7 +344,7 @@ def _is_wide_qkv(tensor: _Tensor) -> bool:
 
 
 def _is_transposed(tensor: _Tensor, width: int | None) -> bool | None:
-    """Whether a matrix is stored (in, out), by the side that is as wide as the layer; None where it is not told."""
+    """Whether a matrix is stored (in, out), by the side as wide as the layer; None if untold."""
     side, sizes = _side(tensor), tensor.matrix
     if _is_wide_qkv(tensor):
         return True

@@ -37,7 +37,7 @@ class Reading:
 
     @property
     def outside(self) -> bool:
-        """Whether the list stands among heads, projectors or embeddings, where not every list holds blocks."""
+        """Whether the list stands among heads, projectors or embeddings, and may hold no blocks."""
         return any(map(_is_outside, self.path))
 
 
@@ -73,7 +73,7 @@ _COMPOUND_PARTS = [
 
 def read(name: str) -> Reading | None:
     """What the name says by itself; None where it belongs to no block."""
-    words = [word for raw in _SEPARATORS.split(name) if (word := _word(raw))]
+    words = [word for raw in _SEPARATORS.split(name.replace("_._", "_")) if (word := _word(raw))]
     block = _block(words)
     if block is None:
         return None
@@ -100,10 +100,7 @@ def stack_words(path: tuple[str, ...]) -> tuple[str, ...]:
     """What a stack is called by the words that lead to it: ("vision",), ("text", "decoder") or ()."""
     words: list[str] = []
     for at, word in enumerate(path):
-        if word.isdigit():
-            label = f"{path[at - 1]}.{word}" if at else word
-        else:
-            label = _stack_word(word)
+        label = f"{path[at - 1]}.{word}" if at and word.isdecimal() else _stack_word(word)
         if label and label not in words:
             words.append(label)
     return tuple(words)
@@ -112,7 +109,7 @@ def stack_words(path: tuple[str, ...]) -> tuple[str, ...]:
 @lru_cache(maxsize=4096)
 def _word(raw: str) -> str:
     """The word in snake_case without Keras' ``:0``; "" for what wrappers put in between."""
-    word = _CAMEL.sub("_", raw.split(":", 1)[0].replace("_._", "_")).lower()
+    word = _CAMEL.sub("_", raw.split(":", 1)[0]).lower()
     return "" if _WRAPPER.fullmatch(word) else word
 
 
@@ -195,7 +192,11 @@ def _lists(words: list[str]) -> list[tuple[str, int, int, int]]:
             at += 1
     if not lists:
         for at in range(len(words) - 2):
-            if words[at + 1].isdecimal() and _place(words[at + 2]) in rules.BLOCK_PLACES and _may_list(words[at]):
+            if (
+                words[at + 1].isdecimal()
+                and _place(words[at + 2]) in rules.BLOCK_PLACES
+                and _may_list(words[at])
+            ):
                 return [(words[at], int(words[at + 1]), at, at + 2)]
     return lists
 
@@ -264,7 +265,7 @@ def _part(inner: tuple[str, ...]) -> _Part | None:
         as_cut = _component(cut)
         if as_cut[0] in CORE:
             component, expert, place, leaf, sub, _ = as_cut
-            words, kind = cut, _kind(match["kind"])
+            words, kind = cut, _kind(match["kind"]) or ""
     if kind:
         flags |= {kind}
     if expert == "*":
@@ -343,7 +344,7 @@ def _component(
     component = _row(_PARTS, place, leaf)
     if component is None and len(rest) == 1:
         for compound, pattern in _COMPOUNDS:
-            if match := pattern.fullmatch(leaf):
+            if place in ("", compound) and (match := pattern.fullmatch(leaf)):
                 component = _row(_COMPOUND_PARTS, compound, match[2])
                 if component is None:
                     tail, expert = _cut_expert(match[2], expert)

@@ -33,7 +33,7 @@ SUB_LISTS = ((r"blocks?|layers", r"layer"), (r"\w*layer_groups", r"\w*layers"))
 # Lists of stages, each of which lists its own blocks: `stages.0.blocks.1`, `layer1.0`, `block.0.1`.
 STAGE_LISTS = r"(?:\w*_)?(?:stages?|blocks?|features|layer)"
 
-# Any other list counts as one where such a place follows its index: `conformer.3.attention`, `encoders.3.mlp`.
+# Any other list counts as one where such a place follows its index: `conformer.3.attention`.
 BLOCK_PLACES = frozenset({"attn", "cross_attn", "mlp", "ssm", "linear_attn"})
 
 # A list of cross-attention only, `cross_attn_layers.3.q_proj`.
@@ -51,7 +51,8 @@ PART_LISTS = r"attentions|ffns|layer_norm\d+|encoder_attns?"
 
 # Before the list: around the blocks. A list in here holds blocks only if it has attention or MLPs.
 OUTSIDE = (
-    r"(?:\w*_)?(?:heads?|embeddings?|embedder|embed|projectors?|merger|feature_extractor|classifier|stem|predictor)"
+    r"(?:\w*_)?(?:heads?|embed|embedder|embeddings?|projectors?|predictor|merger|stem|classifier)"
+    r"|feature_extractor"
 )
 
 # --- Stacks ----------------------------------------------------------------------------------------------
@@ -168,7 +169,11 @@ PARTS: tuple[tuple[str, str, str], ...] = (
     ("attn", matrix("k|key|keys"), "k"),
     ("attn", matrix("v|value|values"), "v"),
     ("attn", matrix("o|out|output|post|attn_vec|merge"), "o"),
-    ("attn", r"proj|projection|projection_layer|dense|linear_proj|c_proj|proj_out|fc|fc_out|final_linear|attn_?proj", "o"),
+    (
+        "attn",
+        r"proj|projection|projection_layer|dense|linear_proj|c_proj|proj_out|fc|fc_out|final_linear|attn_?proj",
+        "o",
+    ),
     ("attn", r"(?:self_?)?output\.(?:dense|proj)|to_out\.0|(?:attn|attention)_out(?:put)?(?:_proj)?", "o"),
     (
         "attn",
@@ -240,6 +245,7 @@ PARTS: tuple[tuple[str, str, str], ...] = (
     ("", matrix("v|value"), "attn.v"),
     ("", r"o_proj|to_out\.0", "attn.o"),
     ("", r"qkv|qkv_proj|wqkv|query_key_value|queries_keys_values|token_mixer\.qkv", "attn.qkv"),
+    ("", r"att_proj", "attn.qkv"),
     ("", r"queries", "attn.q"),
     ("", r"keys_values", "attn.kv"),
     ("", r"token_mixer\.proj", "attn.o"),
