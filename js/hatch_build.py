@@ -46,9 +46,7 @@ class BundleHook(BuildHookInterface):
         subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=js, check=True)
         subprocess.run([npm, "run", "build"], cwd=js, check=True)
         if self._stamped(stamp) != wanted:
-            raise RuntimeError(
-                f"the bundle's stamp {self._stamped(stamp)} is not the hash of js/src, {wanted}"
-            )
+            raise RuntimeError(f"the bundle's stamp {self._stamped(stamp)} is not the hash of js/src, {wanted}")
 
     @staticmethod
     def _stamped(stamp: Path) -> str:

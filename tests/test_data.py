@@ -31,9 +31,7 @@ def test_given_labels_are_kept():
     assert matrix.components == ("q", "k", "5")
 
 
-@pytest.mark.parametrize(
-    "dtype", ["?", "i1", "u1", "i2", "u2", "f2", "f4", ">f4", ">f8", "i4", "u8", "i8", "g"]
-)
+@pytest.mark.parametrize("dtype", ["?", "i1", "u1", "i2", "u2", "f2", "f4", ">f4", ">f8", "i4", "u8", "i8", "g"])
 def test_any_real_dtype_that_float32_holds_becomes_float32(dtype):
     values = (np.arange(6).reshape(2, 3) % 2).astype(dtype)
     matrix = as_matrix(values)
@@ -178,13 +176,13 @@ def test_any_real_array_keeps_its_values(data, dtype):
     for axis in (0, 1):
         values = np.flip(values, axis) if data.draw(st.booleans()) else values
     values = (values.T if data.draw(st.booleans()) else values)[:: data.draw(st.sampled_from([1, 2]))]
-    try:
-        matrix = as_matrix(values)
-    except ValueError as error:
-        assert "beyond float64" in str(error)
-        return
     with np.errstate(all="ignore"):
         expected = values.astype(np.float64)
+    if (np.isinf(expected) & ~np.isinf(values)).any():
+        with pytest.raises(ValueError, match="beyond float64"):
+            as_matrix(values)
+        return
+    matrix = as_matrix(values)
     np.testing.assert_array_equal(matrix.values.astype(np.float64), expected)
     if np.dtype(dtype).newbyteorder("=") == np.float32:
         bits = np.ascontiguousarray(values).astype("f4")
@@ -221,8 +219,6 @@ class Tensor:
         return self.values
 
 
-@pytest.mark.parametrize(
-    "kind", [{}, {"gradient": True}, {"bfloat16": True}, {"gradient": True, "bfloat16": True}]
-)
+@pytest.mark.parametrize("kind", [{}, {"gradient": True}, {"bfloat16": True}, {"gradient": True, "bfloat16": True}])
 def test_a_tensor_is_detached_and_widened(kind):
     np.testing.assert_array_equal(as_matrix(Tensor(VALUES, **kind)).values, VALUES)

@@ -61,9 +61,7 @@ def test_the_data_array_owns_its_values():
 
 
 def test_absent_is_told_by_the_parameter_alone_where_that_suffices():
-    array = GRID.where(GRID != 4).assign_coords(
-        parameter=(("layer", "component"), [["a", "b", "c"], ["d", "", "f"]])
-    )
+    array = GRID.where(GRID != 4).assign_coords(parameter=(("layer", "component"), [["a", "b", "c"], ["d", "", "f"]]))
     assert as_matrix(array).absent.tolist() == [[False] * 3, [False, True, False]]
     assert "absent" not in as_dataarray(array).coords
 

@@ -18,9 +18,7 @@ PARTS = {
 
 def llama(layers=2, parts=PARTS):
     return {
-        f"model.layers.{i}.{part}.weight": 10 * i + j
-        for i in range(layers)
-        for j, part in enumerate(parts.values())
+        f"model.layers.{i}.{part}.weight": 10 * i + j for i in range(layers) for j, part in enumerate(parts.values())
     }
 
 
@@ -80,9 +78,7 @@ def test_experts_have_columns_of_their_own_in_numerical_order():
 
 
 def test_parameters_of_one_component_and_layer_are_told_apart_by_their_part():
-    names = {
-        f"model.layers.{i}.{norm}.weight": i for i in range(2) for norm in ("input_layernorm", "post_ln")
-    }
+    names = {f"model.layers.{i}.{norm}.weight": i for i in range(2) for norm in ("input_layernorm", "post_ln")}
     assert as_matrix(names).components == ("norm[input_layernorm]", "norm[post_ln]")
 
 

@@ -82,9 +82,9 @@ def test_weight_and_bias_of_a_real_family_are_never_mixed(model):
     found = parse_names(shapes)
     for name, (_, _, component, _, flags) in truth.items():
         # TensorFlow calls a norm's bias beta.
-        assert component not in CORE or ("bias" in found[name].flags) == (
-            "bias" in flags or name.endswith("beta")
-        ), name
+        assert component not in CORE or ("bias" in found[name].flags) == ("bias" in flags or name.endswith("beta")), (
+            name
+        )
 
 
 def test_orientation_fusion_and_stacking_of_real_families_are_flagged():
@@ -266,9 +266,7 @@ def test_two_matrices_of_a_sequence_are_up_and_down():
 
 
 def test_an_up_twice_as_wide_as_down_is_gate_and_up_in_one():
-    wide = parse_names(
-        {"h.0.mlp.fc1.weight": (64, 8), "h.0.mlp.fc1.bias": (64,), "h.0.mlp.fc2.weight": (8, 32)}
-    )
+    wide = parse_names({"h.0.mlp.fc1.weight": (64, 8), "h.0.mlp.fc1.bias": (64,), "h.0.mlp.fc2.weight": (8, 32)})
     assert [address.component for address in wide.values()] == ["mlp.gate_up", "mlp.gate_up", "mlp.down"]
     assert wide["h.0.mlp.fc1.weight"].flags == {"fused"}
     assert wide["h.0.mlp.fc1.bias"].flags == {"bias"}

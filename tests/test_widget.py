@@ -209,9 +209,7 @@ def test_a_selection_of_an_unknown_cell_is_refused():
 
 
 def test_a_cell_can_be_asked_for_by_its_labels():
-    assert LayerGrid(NAMES).cell(1, "attn.q") == Cell(
-        1, "attn.q", 1.1, "model.layers.1.self_attn.q_proj.weight"
-    )
+    assert LayerGrid(NAMES).cell(1, "attn.q") == Cell(1, "attn.q", 1.1, "model.layers.1.self_attn.q_proj.weight")
 
 
 @pytest.mark.parametrize(("layer", "component"), [(9, "q"), (0, "zz")])

@@ -30,8 +30,9 @@ FROM_CATALOG = {
     "mako": ("sequential", "seaborn:mako"),
 }
 
-# Ends and middle of our default as OKLCh: lightness, chroma, hue in degrees. The arms differ in lightness so that they can agree
-# in length: orange as dark as the blue would be brown, and its chroma makes up for the lightness it keeps.
+# Ends and middle of our default as OKLCh: lightness, chroma, hue in degrees. The arms differ in lightness so
+# that they can agree in length: orange as dark as the blue would be brown, and its chroma makes up for the
+# lightness it keeps.
 BLUE = (0.440, 0.125, 254.0)
 MIDDLE = 0.968
 ORANGE = (0.585, 0.157, 48.0)

@@ -68,7 +68,7 @@ function gatherMeans(
   const sums = new Float64Array(shape.columns);
   const counts = new Int32Array(shape.columns);
   const marks = new Float64Array(shape.columns); // 0, or the NaN or infinity that marks the block
-  const consecutive = columns.length > 0 && columns[columns.length - 1]! - columns[0]! === columns.length - 1;
+  const consecutive = columns.every((column, at) => column === columns[0]! + at);
   for (let blockRow = 0; blockRow < shape.rows; blockRow++) {
     sums.fill(0);
     counts.fill(0);
@@ -96,11 +96,16 @@ function gatherMeans(
     const at = blockRow * shape.columns;
     for (let c = 0; c < shape.columns; c++) {
       const marked = marks[c]! !== 0; // true for NaN too
-      means[at + c] = marked ? marks[c]! : counts[c]! > 0 ? sums[c]! / counts[c]! : NaN;
+      means[at + c] = marked ? marks[c]! : counts[c]! > 0 ? finiteMean(sums[c]!, counts[c]!) : NaN;
       if (gone !== null && !marked && counts[c] === 0) gone[at + c] = 1;
     }
   }
   return { ...shape, values: means, absent: gone };
+}
+
+/** A sum of very large numbers may leave the range of numbers; their mean does not, and must not look infinite. */
+function finiteMean(sum: number, count: number): number {
+  return Math.min(Number.MAX_VALUE, Math.max(-Number.MAX_VALUE, sum / count));
 }
 
 /** NaN marks a block more strongly than an infinity; infinities of both signs make NaN. */

@@ -64,12 +64,17 @@ export function exactNumber(value: number, single: boolean): string {
   const text = special(value);
   if (text !== null) return text;
   if (Object.is(value, -0)) return `${MINUS}0`;
-  if (!single) return String(value).replace("-", MINUS);
+  if (!single) return withMinus(String(value));
   for (let digits = 1; digits <= 9; digits++) {
     const candidate = Number(value.toPrecision(digits));
-    if (Math.fround(candidate) === value) return String(candidate).replace("-", MINUS);
+    if (Math.fround(candidate) === value) return withMinus(String(candidate));
   }
-  return String(value).replace("-", MINUS);
+  return withMinus(String(value));
+}
+
+/** The sign as a typographic minus; that of an exponent stays. */
+function withMinus(text: string): string {
+  return text.startsWith("-") ? MINUS + text.slice(1) : text;
 }
 
 /** 1st, 2nd, 3rd, 4th, 11th, 21st. */

@@ -1,9 +1,10 @@
 /** The widget: joins the model and the page; nothing else. */
 import type { RenderProps } from "@anywidget/types";
-import { bindModel, stateReader, type Traits } from "./model.ts";
+import { bindModel, type Model, stateReader, type Traits } from "./model.ts";
+import { pageModel, savedState } from "./standalone.ts";
 import { createPage } from "./view/page.ts";
 
-function render({ model, el }: RenderProps<Traits>): () => void {
+function draw(model: Model, el: HTMLElement): () => void {
   const readState = stateReader(model);
   const binding = bindModel(model, readState, () => page.request());
   const page = createPage(el, readState, binding);
@@ -14,4 +15,9 @@ function render({ model, el }: RenderProps<Traits>): () => void {
   };
 }
 
-export default { render };
+const state = savedState(document);
+if (state !== null) draw(pageModel(state), document.getElementById("layergrid")!);
+
+export default {
+  render: ({ model, el }: RenderProps<Traits>) => draw(model, el),
+};

@@ -17,7 +17,7 @@ export function countedLabels(n: number, asText: boolean): Labels {
     length: n,
     at: (index) => (asText ? String(index) : index),
     indexOf: (label) => {
-      const index = typeof label === "number" ? label : /^\d+$/.test(label) ? Number(label) : -1;
+      const index = typeof label === "number" ? label : /^(0|[1-9]\d*)$/.test(label) ? Number(label) : -1;
       return Number.isInteger(index) && index >= 0 && index < n ? index : -1;
     },
   };

@@ -45,9 +45,10 @@ export function gridLayout(
 ): GridLayout {
   const width = Math.max(1, Math.round(cssWidth * ratio));
   const height = Math.max(1, Math.round(cssHeight * ratio));
-  const rowBlock = blockLength(shape.rows, cssHeight, SMALLEST_ROW);
-  const columnBlock = blockLength(shape.columns, cssWidth, SMALLEST_COLUMN);
-  const gaps = columnBlock === 1 ? gapsBefore(shape.columns, runs, cssWidth, ratio) : null;
+  // Never more painted cells than device pixels, also where the page is zoomed out.
+  const rowBlock = blockLength(shape.rows, Math.min(cssHeight, height), SMALLEST_ROW);
+  const columnBlock = blockLength(shape.columns, Math.min(Math.floor(cssWidth), width), SMALLEST_COLUMN);
+  const gaps = columnBlock === 1 ? gapsBefore(shape.columns, runs, width, ratio) : null;
   return {
     width,
     height,
@@ -63,12 +64,12 @@ export function gridLayout(
 function gapsBefore(
   columns: number,
   runs: readonly GroupRun[],
-  cssWidth: number,
+  width: number,
   ratio: number,
 ): Int32Array | null {
   if (runs.length < 2) return null;
-  const share = (LARGEST_GAP_SHARE * cssWidth) / (runs.length - 1);
-  const gap = Math.round(Math.min(GROUP_GAP, share) * ratio);
+  const spare = Math.min(LARGEST_GAP_SHARE * width, width - columns) / (runs.length - 1);
+  const gap = Math.floor(Math.min(GROUP_GAP * ratio, spare));
   if (gap < 2) return null;
   const before = new Int32Array(columns);
   runs.forEach((run, at) => {
@@ -118,7 +119,7 @@ export function nearestSpan(spans: Spans, pixel: number): number {
 /** Every how many labels one is shown, so that each has `room` CSS pixels: 1, 2, 3, 4, 5, 10, 20, 25, 50 ... */
 export function labelStep(count: number, length: number, room: number): number {
   const least = (count * room) / Math.max(length, 1);
-  if (least <= 1) return 1;
+  if (!(least > 1)) return 1;
   for (let power = 1; ; power *= 10)
     for (const step of power === 1 ? [1, 2, 3, 4, 5] : [1, 2, 2.5, 5])
       if (step * power >= least) return step * power;

@@ -183,8 +183,10 @@ const DRAWN: readonly (keyof Traits)[] = [
   "title",
   "units",
   "_values",
+  "_absent",
   "_layers",
   "_components",
+  "_parameters",
   "_lut",
   "_notice",
 ];

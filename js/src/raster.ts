@@ -30,7 +30,8 @@ export function paletteIndex(scale: Scale, value: number): number {
   const { pivot, pivotPosition, slopeBelow, slopeAbove } = scale.arms;
   const offset = scale.transform(value) - pivot;
   const position = pivotPosition + offset * (offset < 0 ? slopeBelow : slopeAbove);
-  return Math.max(0, Math.min(LUT_SIZE - 1, Math.floor(position * LUT_SIZE)));
+  // As indexCells truncates it: a domain narrower than numbers can divide gives NaN, and that the first color.
+  return Math.max(0, Math.min(LUT_SIZE - 1, (position * LUT_SIZE) | 0));
 }
 
 /**

@@ -29,6 +29,7 @@ export function toggled(selection: readonly CellId[], cells: readonly CellId[]):
 
 /** The list with one element moved to another place. */
 export function moved<T>(list: readonly T[], from: number, to: number): T[] {
+  if (from < 0 || from >= list.length) return [...list];
   const rest = list.filter((_, at) => at !== from);
   rest.splice(Math.min(Math.max(to, 0), rest.length), 0, list[from]!);
   return rest;

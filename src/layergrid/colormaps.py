@@ -77,7 +77,7 @@ def lut(name: str, *, reverse: bool = False, levels: int = 0) -> np.ndarray:
 
 def off_scale(color: np.ndarray) -> np.ndarray:
     """The color of values beyond an end of the scale: that end's color, darkened; uint8, any shape."""
-    return np.floor(color * _OFF_SCALE_SHADE + 0.5).astype(np.uint8)
+    return _bytes(color * _OFF_SCALE_SHADE)
 
 
 def _from_stops(stops: list[str]) -> np.ndarray:
@@ -86,11 +86,16 @@ def _from_stops(stops: list[str]) -> np.ndarray:
     at = np.arange(SIZE) / (SIZE - 1) * (len(stops) - 1)
     before = np.minimum(at.astype(int), len(stops) - 2)
     colors = rgb[before] + (at - before)[:, None] * (rgb[before + 1] - rgb[before])
-    return np.floor(colors + 0.5).astype(np.uint8)
+    return _bytes(colors)
 
 
 def _from_package(name: str) -> np.ndarray:
-    return np.floor(_of_package(name).lut(SIZE)[:, :3] * 255 + 0.5).astype(np.uint8)
+    return _bytes(_of_package(name).lut(SIZE)[:, :3] * 255)
+
+
+def _bytes(channels: np.ndarray) -> np.ndarray:
+    rounded: np.ndarray = np.floor(channels + 0.5).astype(np.uint8)
+    return rounded
 
 
 @functools.lru_cache(maxsize=16)

@@ -54,9 +54,7 @@ def as_dataarray(
     return matrix_to_dataarray(as_matrix(x, layers=layers, components=components))
 
 
-def as_matrix(
-    x: Any, *, layers: Iterable[Any] | None = None, components: Iterable[Any] | None = None
-) -> Matrix:
+def as_matrix(x: Any, *, layers: Iterable[Any] | None = None, components: Iterable[Any] | None = None) -> Matrix:
     """The same as `as_dataarray`, in the plain form; imports none of xarray, pandas and polars by itself."""
     if isinstance(x, np.ndarray):
         return _from_array(real_array(x), layers, components)
@@ -95,13 +93,9 @@ def _labelled(x: Any) -> Matrix | None:
 
 def _from_array(array: np.ndarray, layers: Iterable[Any] | None, components: Iterable[Any] | None) -> Matrix:
     if array.ndim != 2:
-        raise ValueError(
-            f"values must have shape (layers, components), got {array.shape}{_advice(array.shape)}"
-        )
+        raise ValueError(f"values must have shape (layers, components), got {array.shape}{_advice(array.shape)}")
     if 0 in array.shape:
-        raise ValueError(
-            f"values must have shape (layers, components) with one of each or more, got {array.shape}"
-        )
+        raise ValueError(f"values must have shape (layers, components) with one of each or more, got {array.shape}")
     rows, columns = array.shape
     row_labels = layer_labels(layers, rows)
     column_labels = component_labels(components, columns)

@@ -86,9 +86,7 @@ def _two_dimensional(x: xarray.DataArray) -> xarray.DataArray:
         x = x.squeeze(single[: x.ndim - 2] if len(known) == 1 else single, drop=True)
         extra = [dim for dim in x.dims if dim not in known]
     if x.ndim > 2:
-        raise ValueError(
-            f"values must have the dims layer and component, got {_sizes(x)}; {_choice(x, known, extra)}"
-        )
+        raise ValueError(f"values must have the dims layer and component, got {_sizes(x)}; {_choice(x, known, extra)}")
     if x.ndim < 2:
         missing = next(dim for dim in DIMS if dim not in known)
         raise ValueError(
@@ -132,9 +130,7 @@ def _parameters(x: xarray.DataArray) -> np.ndarray | None:
         if name is None or name != name:  # NaN, where an outer join has added a cell
             names[index] = ""
         elif not isinstance(name, str):
-            raise TypeError(
-                f"the coordinate parameter must hold strings, got {name!r} of type {type(name).__name__}"
-            )
+            raise TypeError(f"the coordinate parameter must hold strings, got {name!r} of type {type(name).__name__}")
     names.flags.writeable = False
     return names if any(names.flat) else None
 

@@ -64,9 +64,7 @@ def relabelled(matrix: Matrix, layers: Iterable[Any] | None, components: Iterabl
 
 def _listed(given: Iterable[Any], what: str) -> list[Any]:
     if isinstance(given, str | bytes):
-        raise TypeError(
-            f"{what} must be a sequence of labels, got the single string {given!r}; write [{given!r}]"
-        )
+        raise TypeError(f"{what} must be a sequence of labels, got the single string {given!r}; write [{given!r}]")
     try:
         return list(given)
     except TypeError:
@@ -105,9 +103,7 @@ def check_distinct(labels: Sequence[Label], what: str) -> None:
     """Raise ValueError, naming them, if labels stand twice."""
     if len(set(labels)) < len(labels):
         twice = [label for label, times in Counter(labels).items() if times > 1]
-        raise ValueError(
-            f"{what} must differ from one another, but these stand twice or more: {listing(twice)}"
-        )
+        raise ValueError(f"{what} must differ from one another, but these stand twice or more: {listing(twice)}")
 
 
 def listing(labels: Sequence[Any], most: int = 5) -> str:

@@ -107,9 +107,7 @@ def _from_parameters(x: Mapping[str, Any]) -> Matrix:
             try:
                 values[cell] = number(x[tensor.name])
             except OverflowError:
-                raise ValueError(
-                    f"{tensor.name!r} holds an integer beyond float64; divide all of them"
-                ) from None
+                raise ValueError(f"{tensor.name!r} holds an integer beyond float64; divide all of them") from None
             parameters[cell] = tensor.name
     absent = parameters == ""
     absent.flags.writeable = parameters.flags.writeable = False

@@ -33,4 +33,3 @@ def read_click(content: Any, shape: tuple[int, int]) -> Click:
     assert isinstance(row, int)
     assert isinstance(column, int)
     return Click(row, column)
-

@@ -36,9 +36,7 @@ def pack_parameters(matrix: Matrix) -> dict[str, Any]:
         cells = [(row, matrix.layers[row], str(names[row, column])) for row in present]
         template = _best_template(cells)
         templates.append(template)
-        exceptions |= {
-            f"{row},{column}": name for row, layer, name in cells if _filled(template, layer) != name
-        }
+        exceptions |= {f"{row},{column}": name for row, layer, name in cells if _filled(template, layer) != name}
     return {"templates": templates, "exceptions": exceptions}
 
 

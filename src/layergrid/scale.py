@@ -54,7 +54,14 @@ def default_center(values: np.ndarray, low: float, high: float) -> float:
 
 
 def positions(
-    values: np.ndarray, *, scale: str, low: float, high: float, center: float, diverging: bool, shown: np.ndarray
+    values: np.ndarray,
+    *,
+    scale: str,
+    low: float,
+    high: float,
+    center: float,
+    diverging: bool,
+    shown: np.ndarray,
 ) -> np.ndarray:
     """Where values lie on the colormap; not clamped.
 
@@ -87,9 +94,7 @@ def positions(
         return 0.5 + offset * np.where(offset < 0, below, above)
 
 
-def _domain(
-    scale: str, low: float, high: float, center: float, shown: np.ndarray
-) -> tuple[float, float, float]:
+def _domain(scale: str, low: float, high: float, center: float, shown: np.ndarray) -> tuple[float, float, float]:
     """The limits in force: those of a log scale must be positive."""
     if scale != "log":
         return low, high, center
@@ -103,9 +108,7 @@ def _domain(
     return bottom, top, center if center > 0 else float(np.sqrt(bottom) * np.sqrt(top))
 
 
-def _transform(
-    scale: str, low: float, high: float, shown: np.ndarray
-) -> Callable[[np.ndarray], np.ndarray]:
+def _transform(scale: str, low: float, high: float, shown: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     if scale == "linear":
         return lambda value: value
     if scale == "log":

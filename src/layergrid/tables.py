@@ -34,13 +34,9 @@ def from_table(x: Any) -> Matrix:
     try:
         frame = nw.from_native(x, allow_series=True, pass_through=True)
     except DuplicateError:
-        raise ValueError(
-            f"the columns of a table must differ from one another: {listing(list(x.columns))}"
-        ) from None
+        raise ValueError(f"the columns of a table must differ from one another: {listing(list(x.columns))}") from None
     if isinstance(frame, nw.LazyFrame):
-        raise TypeError(
-            f"the table is a {_type(x)} that is not yet computed; pass x.collect() (x.compute() in dask)"
-        )
+        raise TypeError(f"the table is a {_type(x)} that is not yet computed; pass x.collect() (x.compute() in dask)")
     if isinstance(frame, nw.Series):
         raise TypeError(
             f"a {_type(x)} of {len(frame)} values is one column; pass x.to_frame() if it is one component, "
@@ -51,11 +47,7 @@ def from_table(x: Any) -> Matrix:
             f"a {_type(x)} is not read as a table; make it one of pandas, polars or pyarrow, as pa.table(x)"
         )
     index = nw.maybe_get_index(frame)
-    if (
-        index is not None
-        and index.name != "layer"
-        and (index.name == "component" or x.columns.name == "layer")
-    ):
+    if index is not None and index.name != "layer" and (index.name == "component" or x.columns.name == "layer"):
         frame = nw.from_native(x.T)
         index = nw.maybe_get_index(frame)
     columns: dict[Any, Any] = {}
@@ -125,9 +117,7 @@ def _from_long(columns: Mapping[Any, Any]) -> Matrix:
         again = [(layers[row], components[column]) for row, column in np.argwhere(times > 1)]
         others = [name for name in columns if name not in (*LONG, "parameter")]
         fix = f"choose one value of {listing(others)} first" if others else "keep one row of each"
-        raise ValueError(
-            f"each layer and component must stand once, these stand more often: {listing(again)}; {fix}"
-        )
+        raise ValueError(f"each layer and component must stand once, these stand more often: {listing(again)}; {fix}")
     absent = times == 0
     absent.flat[cells] |= np.ma.getmaskarray(numbers)
     data = np.ma.getdata(numbers)

@@ -126,9 +126,7 @@ def _kind(array: np.ndarray) -> str:
     if dtype.kind in "mM":
         return f"dates or durations ({dtype}); pass x / np.timedelta64(1, 's') or the like"
     if dtype.names is not None:
-        return (
-            f"records with the fields {', '.join(dtype.names)}; pass one field, or np.stack some along axis 1"
-        )
+        return f"records with the fields {', '.join(dtype.names)}; pass one field, or np.stack some along axis 1"
     if dtype.kind == "O":
         first = next((item for item in array.flat if not isinstance(item, int | float)), None)
         what = "" if first is None else f", such as {_short(first)} of type {type(first).__name__}"
@@ -179,9 +177,7 @@ def nested_values(rows: Sequence[Any]) -> np.ndarray:
         If the rows differ in length, or there is but one level of lists, or more than two.
     """
     if len(rows) == 0:
-        raise ValueError(
-            "values must have shape (layers, components) with one of each or more, got an empty list"
-        )
+        raise ValueError("values must have shape (layers, components) with one of each or more, got an empty list")
     lengths = [_row_length(row, index, len(rows)) for index, row in enumerate(rows)]
     for index, length in enumerate(lengths):
         if length != lengths[0]:
@@ -205,9 +201,7 @@ def line_of_numbers(cells: Any, where: str) -> np.ndarray:
     """
     if not isinstance(cells, list | tuple):
         if isinstance(cells, str | bytes) or not (hasattr(cells, "__array__") or isinstance(cells, Sequence)):
-            raise TypeError(
-                f"{where} must be a list of numbers, got {_short(cells)} of type {type(cells).__name__}"
-            )
+            raise TypeError(f"{where} must be a list of numbers, got {_short(cells)} of type {type(cells).__name__}")
         array = real_array(cells, where)
         if array.ndim != 1:
             raise ValueError(f"{where} must be one number after another, got an array of shape {array.shape}")
@@ -225,9 +219,7 @@ def line_of_numbers(cells: Any, where: str) -> np.ndarray:
     try:
         numbers = np.array([number(cell) for cell in cells])
     except OverflowError:
-        raise ValueError(
-            f"{where} holds an integer beyond float64; divide it or take the logarithm"
-        ) from None
+        raise ValueError(f"{where} holds an integer beyond float64; divide it or take the logarithm") from None
     return np.ma.MaskedArray(numbers, missing) if any(missing) else numbers
 
 
@@ -247,7 +239,5 @@ def _row_length(row: Any, index: int, rows: int) -> int:
             "write [x] for one layer, [[v] for v in x] for one component"
         )
     if isinstance(row, str | bytes) or not (hasattr(row, "__len__") and hasattr(row, "__getitem__")):
-        raise TypeError(
-            f"row {index} must be a list of numbers, got {_short(row)} of type {type(row).__name__}"
-        )
+        raise TypeError(f"row {index} must be a list of numbers, got {_short(row)} of type {type(row).__name__}")
     return len(row)

@@ -65,7 +65,7 @@ def _shown_components_to_json(shown: list[str], grid: LayerGrid) -> list[str] | 
     return None if tuple(shown) == grid._matrix.components else shown
 
 
-class LayerGrid(anywidget.AnyWidget):  # type: ignore[misc]
+class LayerGrid(anywidget.AnyWidget):
     """A heatmap of one metric: layers down the rows, components across the columns.
 
     Displayed inline in Jupyter, and explored by clicking. All it does but callbacks runs in the page, also
@@ -122,7 +122,7 @@ class LayerGrid(anywidget.AnyWidget):  # type: ignore[misc]
     components = t.List(t.Unicode()).tag(sync=True, to_json=_shown_components_to_json)
     """The shown components, in order. Hidden ones count in no histogram and no rank."""
 
-    layers = t.List().tag(sync=True, to_json=_shown_layers_to_json)
+    layers: t.List[Label] = t.List().tag(sync=True, to_json=_shown_layers_to_json)
     """The shown layers, in order of depth."""
 
     selection = t.List(t.Tuple(t.Any(), t.Unicode())).tag(sync=True)
@@ -293,7 +293,8 @@ class LayerGrid(anywidget.AnyWidget):  # type: ignore[misc]
         """
         from layergrid import export
 
-        return export.figure(self._matrix, self._view(), ax)
+        axes: matplotlib.axes.Axes = export.figure(self._matrix, self._view(), ax)
+        return axes
 
     def save(self, path: str | Path) -> Path:
         """Write what is shown to a file, by its ending.
@@ -305,13 +306,15 @@ class LayerGrid(anywidget.AnyWidget):  # type: ignore[misc]
         ------
         ValueError
             If the path has another ending.
+        ImportError
+            If a figure is asked for and matplotlib is not installed.
         """
         from layergrid import export
 
         path = Path(path)
-        if path.suffix.lower() in (".html", ".htm"):
+        if path.suffix.lower() == ".html":
             state = {name: value for name, value in self.get_state().items() if name in _PAGE_STATE}
-            page = export.html_page(state, bundle.PATH.read_text(encoding="utf-8"), "", title=self.title)
+            page = export.html_page(state, bundle.PATH.read_text(encoding="utf-8"), self.title)
             path.write_text(page, encoding="utf-8")
         else:
             export.save(self._matrix, self._view(), path)
@@ -343,7 +346,7 @@ class LayerGrid(anywidget.AnyWidget):  # type: ignore[misc]
         if self.comm is None:
             self.open()
         outputs.show(self)
-        data, metadata = super()._repr_mimebundle_(**kwargs)
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         if self._still:
             from layergrid.still import still_png
 
@@ -562,8 +565,8 @@ def _unknown(what: str, label: Any, known: tuple[Any, ...]) -> str:
 
 
 _ESM = bundle.module()
-# What an exported page needs of the state.
+# What an exported page needs of the state: not the page's own code, nor what ipywidgets keeps.
 _PAGE_STATE = LayerGrid._FROM_PAGE | {
-    "origin", "title", "units", "_values", "_dtype", "_shape", "_absent", "_layers", "_components", "_parameters",
-    "_lut", "_lut_diverging", "_notice",
+    *("origin", "title", "units", "_values", "_dtype", "_shape", "_absent", "_layers", "_components"),
+    *("_parameters", "_lut", "_lut_diverging", "_notice"),
 }

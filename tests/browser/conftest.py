@@ -70,12 +70,8 @@ def open_context(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
     """Fresh browser contexts: size and device pixel ratio are theirs; all are closed at the end."""
     contexts: list[BrowserContext] = []
 
-    def open_one(
-        *, width: int = 1200, height: int = 1000, ratio: float = 1, **more: object
-    ) -> BrowserContext:
-        context = chromium.new_context(
-            viewport={"width": width, "height": height}, device_scale_factor=ratio, **more
-        )
+    def open_one(*, width: int = 1200, height: int = 1000, ratio: float = 1, **more: object) -> BrowserContext:
+        context = chromium.new_context(viewport={"width": width, "height": height}, device_scale_factor=ratio, **more)
         context.set_default_timeout(30_000)
         contexts.append(context)
         return context

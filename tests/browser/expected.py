@@ -11,9 +11,7 @@ import numpy as np
 TOLERANCE = 3
 
 
-def expected_color(
-    value: float, low: float, center: float, high: float, cmap: str = "blue-white-orange"
-) -> np.ndarray:
+def expected_color(value: float, low: float, center: float, high: float, cmap: str = "blue-white-orange") -> np.ndarray:
     """RGB, 0 to 255, of a value on a linear scale whose two arms meet at the center."""
     stops = json.loads((files("layergrid") / "colormaps.json").read_text())[cmap]["stops"]
     table = np.array([[int(stop[at : at + 2], 16) for at in (1, 3, 5)] for stop in stops], float)

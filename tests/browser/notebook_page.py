@@ -28,7 +28,8 @@ _RUN = """(cell) => {
 }"""
 _CELL_ERRORS = """(cell) => {
   const outputs = window.jupyterapp.shell.currentWidget.content.widgets[cell].model.outputs;
-  return outputs.toJSON().filter((output) => output.output_type === "error").map((output) => output.traceback.join("\\n"));
+  const errors = outputs.toJSON().filter((output) => output.output_type === "error");
+  return errors.map((output) => output.traceback.join("\\n"));
 }"""
 _EVALUATE = """async ([code, expression]) => {
   const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;

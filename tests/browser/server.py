@@ -67,9 +67,7 @@ class JupyterServer:
 @contextlib.contextmanager
 def jupyter_server(kind: str, folder: Path) -> Iterator[JupyterServer]:
     """Start ``python -m KIND`` (jupyterlab or notebook) and end it; its log is in the error if it fails to start."""
-    homes = {
-        name: folder / name for name in ("config", "data", "runtime", "ipython", "settings", "notebooks")
-    }
+    homes = {name: folder / name for name in ("config", "data", "runtime", "ipython", "settings", "notebooks")}
     for home in homes.values():
         home.mkdir(parents=True)
     page_config = homes["config"] / "labconfig" / "page_config.json"
@@ -127,6 +125,4 @@ def _wait_until_serving(process: subprocess.Popen[bytes], runtime: Path, log: Pa
         with contextlib.suppress(subprocess.TimeoutExpired):  # its end is worth waiting for, too
             process.wait(pause_s)
             break
-    raise RuntimeError(
-        f"the {process.args[2]} server did not start; its log:\n{log.read_text(errors='replace')}"
-    )
+    raise RuntimeError(f"the {process.args[2]} server did not start; its log:\n{log.read_text(errors='replace')}")

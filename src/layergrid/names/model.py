@@ -53,9 +53,7 @@ def parse_names(shapes: Mapping[str, Shape]) -> dict[str, Address | None]:
     -------
     name -> address; None where the name belongs to no block, such as embeddings and heads
     """
-    tensors = {
-        name: _Tensor.of(reading, shapes[name]) for name in shapes if (reading := read(name)) is not None
-    }
+    tensors = {name: _Tensor.of(reading, shapes[name]) for name in shapes if (reading := read(name)) is not None}
     layers: dict[tuple[_Stack, int | None], list[_Tensor]] = defaultdict(list)
     for tensor in tensors.values():
         layers[_stack(tensor.reading), tensor.reading.address.layer].append(tensor)
@@ -248,9 +246,7 @@ def _settle_experts(module: _Module) -> None:
 
 def _is_stack_of_matrices(tensor: _Tensor) -> bool:
     # A convolution's kernel has three dims too, of which the last is a handful.
-    return (
-        tensor.shape is not None and len(tensor.shape) == 3 and min(tensor.shape[1:]) > rules.LARGEST_KERNEL
-    )
+    return tensor.shape is not None and len(tensor.shape) == 3 and min(tensor.shape[1:]) > rules.LARGEST_KERNEL
 
 
 def _settle_gated(module: _Module) -> None:

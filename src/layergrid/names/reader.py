@@ -66,9 +66,7 @@ _KINDS = [(flag, re.compile(pattern)) for flag, pattern in reversed(rules.KINDS)
 _PLACES = [(place, re.compile(pattern)) for place, pattern in reversed(rules.PLACES)]
 _PARTS = [(place, re.compile(pattern), part) for place, pattern, part in reversed(rules.PARTS)]
 _COMPOUNDS = [(place, re.compile(rf"({pattern})_(.+)")) for place, pattern in reversed(rules.COMPOUNDS)]
-_COMPOUND_PARTS = [
-    (place, re.compile(pattern), part) for place, pattern, part in reversed(rules.COMPOUND_PARTS)
-]
+_COMPOUND_PARTS = [(place, re.compile(pattern), part) for place, pattern, part in reversed(rules.COMPOUND_PARTS)]
 
 
 def read(name: str) -> Reading | None:
@@ -192,11 +190,7 @@ def _lists(words: list[str]) -> list[tuple[str, int, int, int]]:
             at += 1
     if not lists:
         for at in range(len(words) - 2):
-            if (
-                words[at + 1].isdecimal()
-                and _place(words[at + 2]) in rules.BLOCK_PLACES
-                and _may_list(words[at])
-            ):
+            if words[at + 1].isdecimal() and _place(words[at + 2]) in rules.BLOCK_PLACES and _may_list(words[at]):
                 return [(words[at], int(words[at + 1]), at, at + 2)]
     return lists
 

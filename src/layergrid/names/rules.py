@@ -17,9 +17,7 @@ WRAPPERS = (
 # --- Lists of blocks -------------------------------------------------------------------------------------
 
 # The word before the index: `layers.3`, `h.3`, `transformer_blocks.3`, `encoderblock_3`.
-BLOCK_LISTS = (
-    r"(?:\w*_)?(?:layers?|blocks?|blk|resblocks|h|groups?|stages?)|encoderblock|decoderblock|transformer"
-)
+BLOCK_LISTS = r"(?:\w*_)?(?:layers?|blocks?|blk|resblocks|h|groups?|stages?)|encoderblock|decoderblock|transformer"
 
 # Lists that look like blocks and are something else: convolution stems, U-Net stages, heads, norms by layer.
 OTHER_LISTS = (

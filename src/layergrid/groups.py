@@ -1,0 +1,23 @@
+"""Groups of components, as their labels say them: twin of the same functions in js/src/labels.ts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def split_label(label: str) -> tuple[str, str]:
+    """Group and part: ``attn.q`` is part ``q`` of ``attn``; a label without an inner point is in the group ""."""
+    point = label.find(".")
+    return ("", label) if point <= 0 or point == len(label) - 1 else (label[:point], label[point + 1 :])
+
+
+def group_runs(labels: Sequence[str]) -> list[tuple[str, int, int]]:
+    """Neighbouring components of one group, as (group, start, end); `end` is not included."""
+    runs: list[tuple[str, int, int]] = []
+    for at, label in enumerate(labels):
+        group = split_label(label)[0]
+        if runs and runs[-1][0] == group:
+            runs[-1] = (group, runs[-1][1], at + 1)
+        else:
+            runs.append((group, at, at + 1))
+    return runs
