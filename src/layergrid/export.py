@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from layergrid import colormaps
-from layergrid.format import compact_number, value_ticks
+from layergrid.colorbar import bar_positions, compact_number, value_ticks
 from layergrid.groups import group_runs
 from layergrid.matrix import Matrix
 from layergrid.scale import positions
@@ -52,14 +52,14 @@ def save(matrix: Matrix, view: View, path: Path) -> None:
 
 
 def write_table(matrix: Matrix, view: View, file: Any) -> None:
-    """The shown cells as CSV, layer by layer: layer, component, value, status, parameter.
+    """The shown cells as CSV (RFC 4180), layer by layer: layer, component, value, status, parameter.
 
     `value` is the shortest text that reads back as the same number, empty where it is not finite; `status` tells
     nan, +inf, -inf and absent apart. Text that a spreadsheet would take for a formula gets an apostrophe before it
     (OWASP, "CSV injection").
     """
     part = shown(matrix, view)
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(["layer", "component", "value", "status", "parameter"])
     for row, layer in enumerate(part.layers):
         for column, component in enumerate(part.components):
@@ -103,7 +103,8 @@ def figure(matrix: Matrix, view: View, ax: Axes | None = None) -> Axes:
     part = shown(matrix, view)
     rows, columns = part.values.shape
     if ax is None:
-        size = (min(14.0, 2.4 + 0.62 * columns), min(12.0, 1.4 + 0.19 * max(rows, 6)))
+        labels = min(max(map(len, part.components)), _LONGEST_LABEL)
+        size = (min(14.0, 2.4 + 0.62 * columns), min(12.0, 1.4 + 0.1 * labels + 0.19 * max(rows, 6)))
         ax = Figure(figsize=size, layout="constrained").add_subplot()
     colors = cell_colors(part, view)
     runs = group_runs(part.components)
@@ -174,14 +175,9 @@ def _color_bar(ax: Axes, part: Matrix, view: View) -> None:
     """The bar runs evenly in transformed values, as the one in the page; its ticks are values."""
     bar = ax.inset_axes((1.03, 0.0, 0.035, 1.0))
     ticks, shares = value_ticks(view, part.values, 6)
-    limits = {"low": view.low, "high": view.high, "center": view.center}
-    foot = positions(np.array(view.center), scale=view.scale, diverging=False, shown=part.values, **limits)
-    along = (np.arange(colormaps.SIZE) + 0.5) / colormaps.SIZE
-    middle = float(foot) if colormaps.kind(view.cmap) == "diverging" else 0.5
-    middle = min(max(middle, 1e-9), 1 - 1e-9)
-    at = np.where(along < middle, 0.5 * along / middle, 0.5 + 0.5 * (along - middle) / (1 - middle))
+    at = bar_positions(view, part.values, (np.arange(colormaps.SIZE) + 0.5) / colormaps.SIZE)
     table = colormaps.lut(view.cmap, reverse=view.reverse, levels=view.levels)
-    colors = table[np.minimum((at * colormaps.SIZE).astype(int), colormaps.SIZE - 1)] / 255
+    colors = table[np.clip((at * colormaps.SIZE).astype(int), 0, colormaps.SIZE - 1)] / 255
     bar.pcolormesh([0, 1], np.linspace(0, 1, colormaps.SIZE + 1), colors[:, None], rasterized=True)
     bar.set_xticks([])
     bar.yaxis.tick_right()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from layergrid import colormaps
-from layergrid.format import compact_number, value_ticks
+from layergrid.colorbar import bar_positions, compact_number, value_ticks
 from layergrid.glyphs import GRAYS, shortened, text_picture, text_width
 from layergrid.groups import group_runs, split_label
 from layergrid.matrix import Matrix
@@ -270,7 +270,7 @@ def _centers(cells: _Cells) -> list[int]:
 def _color_bar(canvas: np.ndarray, view: View, part: Matrix, left: int, top: int, height: int) -> None:
     ticks, shares = value_ticks(view, part.values, max(2, height // 50))
     along = 1 - (np.arange(height) + 0.5) / height
-    colors = np.clip(np.floor(_bar_positions(view, part.values, along) * _COLORS), 0, _COLORS - 1)
+    colors = np.clip(np.floor(bar_positions(view, part.values, along) * _COLORS), 0, _COLORS - 1)
     canvas[top : top + height, left : left + _BAR_WIDTH] = colors.astype(np.uint8)[:, None]
     for tick, share in zip(ticks, shares, strict=True):
         y = top + round((1 - share) * (height - 1))
@@ -278,18 +278,6 @@ def _color_bar(canvas: np.ndarray, view: View, part: Matrix, left: int, top: int
         _write(canvas, left + _BAR_WIDTH + 7, y - 9, compact_number(tick, ticks), ink=_MUTED)
     if view.units:
         _write(canvas, left, top - _LINE, shortened(view.units, _WIDTH - left - 4), ink=_MUTED)
-
-
-def _bar_positions(view: View, values: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Positions on the colormap at shares of the bar's length, which runs evenly in transformed values."""
-    if colormaps.kind(view.cmap) != "diverging":
-        return shares
-    limits = {"scale": view.scale, "low": view.low, "high": view.high, "center": view.center, "shown": values}
-    middle = float(positions(np.array(view.center), diverging=False, **limits))  # type: ignore[arg-type]
-    if not 0 < middle < 1:
-        ends = positions(np.array([view.low, view.high]), diverging=True, **limits)  # type: ignore[arg-type]
-        return np.asarray(np.nan_to_num(ends[0], nan=0.5) + shares * np.nan_to_num(ends[1] - ends[0]))
-    return np.where(shares < middle, 0.5 * shares / middle, 0.5 + 0.5 * (shares - middle) / (1 - middle))
 
 
 def _label_step(count: int, room: float) -> int:

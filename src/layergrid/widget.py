@@ -465,6 +465,9 @@ class LayerGrid(anywidget.AnyWidget):
         if not wanted:
             return
         try:
+            for name in wanted.keys() & {"layers", "components", "selection"}:
+                if not isinstance(wanted[name], list):  # a text would pass for a list of its letters
+                    raise t.TraitError(f"{name} must be a list, got {reprlib.repr(wanted[name])}")
             with self._lock:
                 super().set_state(wanted)
         except Exception as error:  # whatever a page can send must not end the grid

@@ -1,4 +1,4 @@
-"""Ticks of the color bar and their text, for pictures made in Python."""
+"""The color bar of pictures made in Python: its colors, and its ticks with their text."""
 
 from __future__ import annotations
 
@@ -8,8 +8,27 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from layergrid import colormaps
 from layergrid.scale import positions
 from layergrid.view import View
+
+
+def bar_positions(view: View, values: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Positions on the colormap at shares (0 to 1) of the bar's length, which runs evenly in transformed values."""
+    if colormaps.kind(view.cmap) != "diverging":
+        return shares
+
+    def position(value: float, diverging: bool) -> float:
+        limits = {"low": view.low, "high": view.high, "center": view.center}
+        return float(positions(np.array(value), scale=view.scale, diverging=diverging, shown=values, **limits))
+
+    middle = position(view.center, diverging=False)
+    if math.isnan(middle):  # a center that a log scale cannot place gives way to the middle
+        return shares
+    if 0 < middle < 1:
+        return np.where(shares < middle, 0.5 * shares / middle, 0.5 + 0.5 * (shares - middle) / (1 - middle))
+    foot, top = position(view.low, diverging=True), position(view.high, diverging=True)  # one arm, in part
+    return np.nan_to_num(foot + shares * (top - foot), nan=0.5)
 
 
 def value_ticks(view: View, values: np.ndarray, count: int) -> tuple[list[float], list[float]]:
