@@ -91,6 +91,12 @@ export function unpackBits(view: DataView, length: number): Uint8Array | null {
   return Uint8Array.from({ length }, (_, i) => (view.getUint8(i >> 3) >> (i & 7)) & 1);
 }
 
+/** Positions of the shown labels in their order; of all as they come where `shown` is null. Unknown ones are left out. */
+function shownPositions(labels: Labels, shown: readonly Label[] | null): Int32Array {
+  if (shown === null) return Int32Array.from({ length: labels.length }, (_, i) => i);
+  return Int32Array.from(shown.map((label) => labels.indexOf(label)).filter((index) => index >= 0));
+}
+
 /** A reader of the state of one model. */
 export function stateReader(model: Model): () => State {
   const empty = new DataView(new ArrayBuffer(0));
@@ -113,11 +119,8 @@ export function stateReader(model: Model): () => State {
       parameters,
     }),
   );
-  const readShown = remembered((labels: Labels, shown: readonly Label[] | null) =>
-    shown === null
-      ? Int32Array.from({ length: labels.length }, (_, i) => i)
-      : Int32Array.from(shown.map((label) => labels.indexOf(label)).filter((index) => index >= 0)),
-  );
+  const readRows = remembered(shownPositions);
+  const readColumns = remembered(shownPositions);
   const readPalette = remembered((cmap: string, lut: DataView, reverse: boolean, levels: number) => {
     const sent = lut.byteLength > 0 ? new Uint8Array(lut.buffer, lut.byteOffset, lut.byteLength) : null;
     const base = sent ?? tableLut((COLORMAPS[cmap] ?? Object.values(COLORMAPS)[0]!).stops);
@@ -150,8 +153,8 @@ export function stateReader(model: Model): () => State {
     const kind = model.get("scale");
     return {
       matrix,
-      rows: readShown(matrix.layers, model.get("layers")),
-      columns: readShown(matrix.components, model.get("components")),
+      rows: readRows(matrix.layers, model.get("layers")),
+      columns: readColumns(matrix.components, model.get("components")),
       domain: readDomain(model.get("vmin"), model.get("vmax"), model.get("center")),
       scale: SCALE_KINDS.includes(kind) ? kind : "linear",
       cmap,

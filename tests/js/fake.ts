@@ -1,0 +1,54 @@
+/** A model and a state for tests. */
+import type { Model, State, Traits } from "../../js/src/model.ts";
+import { stateReader } from "../../js/src/model.ts";
+import { pageModel } from "../../js/src/standalone.ts";
+
+export const bytesOf = (numbers: Float32Array | Float64Array | Uint8Array) =>
+  new DataView(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+
+/** 2 layers of 3 components, values 0 to 5. */
+export function traits(changes: Partial<Traits> = {}): Traits {
+  return {
+    vmin: 0,
+    vmax: 5,
+    center: 2.5,
+    scale: "linear",
+    cmap: "blue-white-orange",
+    reverse: false,
+    levels: 0,
+    components: null,
+    layers: null,
+    selection: [],
+    origin: "lower",
+    title: "",
+    units: "",
+    _values: bytesOf(Float32Array.of(0, 1, 2, 3, 4, 5)),
+    _dtype: "f4",
+    _shape: [2, 3],
+    _absent: new DataView(new ArrayBuffer(0)),
+    _layers: 2,
+    _components: ["attn.q", "attn.k", "mlp.up"],
+    _parameters: { templates: ["h.{layer}.q", null, null] },
+    _lut: new DataView(new ArrayBuffer(0)),
+    _lut_diverging: false,
+    _notice: "",
+    ...changes,
+  };
+}
+
+export interface FakeModel extends Model {
+  readonly saved: Record<string, unknown>[];
+  readonly sent: unknown[];
+}
+
+export function fakeModel(changes: Partial<Traits> = {}): FakeModel {
+  const state = traits(changes);
+  const model = pageModel(state as unknown as Record<string, unknown>) as FakeModel;
+  const saved: Record<string, unknown>[] = [];
+  const sent: unknown[] = [];
+  model.save_changes = () => saved.push({ ...state });
+  model.send = (content: unknown) => sent.push(content);
+  return Object.assign(model, { saved, sent });
+}
+
+export const stateOf = (changes: Partial<Traits> = {}): State => stateReader(fakeModel(changes))();

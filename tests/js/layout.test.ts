@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  gridHeight,
+  gridLayout,
+  labelStep,
+  largestGridWidth,
+  nearestSpan,
+  spanAt,
+} from "../../js/src/layout.ts";
+
+const oneRun = (columns: number) => [{ group: "", start: 0, end: columns }];
+
+test("28 rows are as high as the page likes, 126 at least 3 pixels each, 5000 no higher than the page allows", () => {
+  assert.ok(gridHeight(28) >= 28 * 12);
+  assert.ok(gridHeight(126) >= 126 * 3);
+  assert.ok(gridHeight(200) >= 200 * 3);
+  assert.equal(gridHeight(5000), 640);
+  assert.ok(gridHeight(2) < 60);
+});
+
+for (const ratio of [0.5, 1, 1.5, 2, 3])
+  for (const [rows, columns] of [
+    [1, 1],
+    [28, 7],
+    [61, 771],
+    [126, 9],
+    [13, 997],
+    [1024, 1024],
+  ] as const)
+    for (const width of [300, 701.5, 1300])
+      test(`cells of ${rows} x ${columns} at ${width} px, ratio ${ratio}, are whole pixels without seams`, () => {
+        const layout = gridLayout({ rows, columns }, oneRun(columns), width, gridHeight(rows), ratio);
+        for (const [spans, length] of [
+          [layout.columns, layout.width],
+          [layout.rows, layout.height],
+        ] as const) {
+          assert.equal(spans.starts[0], 0);
+          assert.equal(spans.ends[spans.length - 1], length);
+          for (let i = 0; i < spans.length; i++) {
+            assert.ok(spans.ends[i]! > spans.starts[i]!, `cell ${i} has no pixel`);
+            if (i > 0) assert.equal(spans.starts[i], spans.ends[i - 1]);
+          }
+        }
+      });
+
+test("groups stand apart by a gap, and every column keeps a pixel", () => {
+  const runs = [
+    { group: "attn", start: 0, end: 350 },
+    { group: "mlp", start: 350, end: 700 },
+  ];
+  const { columns } = gridLayout({ rows: 2, columns: 700 }, runs, 705, 60, 1);
+  assert.ok(columns.starts[350]! > columns.ends[349]!);
+  for (let i = 0; i < columns.length; i++) assert.ok(columns.ends[i]! > columns.starts[i]!);
+});
+
+test("a pixel is found in its cell, and in a gap or outside in none", () => {
+  const spans = { starts: Int32Array.of(0, 14), ends: Int32Array.of(10, 24), length: 2 };
+  assert.deepEqual(
+    [-1, 0, 9, 10, 13, 14, 23, 24].map((pixel) => spanAt(spans, pixel)),
+    [-1, 0, 0, -1, -1, 1, 1, -1],
+  );
+});
+
+test("a drag that leaves the picture is at the nearest cell", () => {
+  const spans = { starts: Int32Array.of(0, 14), ends: Int32Array.of(10, 24), length: 2 };
+  assert.deepEqual(
+    [-50, 11, 13, 99].map((pixel) => nearestSpan(spans, pixel)),
+    [0, 0, 1, 1],
+  );
+});
+
+test("labels are thinned to round steps as room asks for", () => {
+  assert.equal(labelStep(28, 480, 40), 3);
+  assert.equal(labelStep(7, 480, 40), 1);
+  assert.equal(labelStep(126, 480, 40), 20);
+  assert.equal(labelStep(1024, 480, 40), 100);
+  assert.equal(labelStep(5, Number.NaN, 40), 1);
+});
+
+test("a few columns do not fill a wide page", () => {
+  assert.ok(largestGridWidth(2, oneRun(2)) < 400);
+});
