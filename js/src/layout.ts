@@ -33,7 +33,7 @@ export function gridHeight(rows: number): number {
 
 /** CSS width beyond which cells no longer grow. */
 export function largestGridWidth(columns: number, runs: readonly GroupRun[]): number {
-  return columns * LARGEST_CELL_WIDTH + (runs.length - 1) * GROUP_GAP;
+  return columns * LARGEST_CELL_WIDTH + Math.max(0, runs.length - 1) * GROUP_GAP;
 }
 
 export function gridLayout(

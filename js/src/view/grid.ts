@@ -77,6 +77,7 @@ export function createGridView(gestures: GridGestures): GridView {
   let anchor: Spot | null = null;
   let hover: Spot | null = null;
   let drag: Drag | null = null;
+  let placedFor: readonly unknown[] = [];
 
   const cellAt = (spot: Spot): CellId =>
     figure!.rows[spot.row]! * figure!.state.matrix.columns + figure!.columns[spot.column]!;
@@ -364,7 +365,10 @@ export function createGridView(gestures: GridGestures): GridView {
         "aria-colcount": columns.length,
         "aria-label": `${state.title === "" ? "Grid" : state.title}: ${counted(rows.length, "layer")} by ${counted(columns.length, "component")}`,
       });
-      placeActive(false);
+      // What is said of a cell costs a look at all others, so only where something of it may have changed.
+      const said = [next.shown, next.rows, next.columns, next.layout, state.selection, state.units];
+      if (said.some((part, i) => part !== placedFor[i])) placeActive(false);
+      placedFor = said;
     },
     destroy() {
       drag = null;

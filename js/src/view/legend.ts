@@ -7,10 +7,13 @@ import type { Scale } from "../scale.ts";
 import { DARK_INK, drawMark, LIGHT_INK } from "./picture.ts";
 
 const SWATCH = 14;
+const COUNTED_AT_ONCE = 50_000;
+const PAUSE_MS = 100;
 
 export interface Legend {
   readonly root: HTMLElement;
   draw(figure: Figure): void;
+  destroy(): void;
 }
 
 interface Census {
@@ -56,39 +59,52 @@ export function census({ cells }: Shown, { low, high }: { low: number; high: num
 export function createLegend(): Legend {
   const root = element("div", "layergrid-legend");
   let drawnFor: readonly unknown[] = [];
+  let timer: ReturnType<typeof setTimeout> | null = null;
+
+  const drawNow = (figure: Figure) => {
+    const { state, layout, shown, scale } = figure;
+    const key = [
+      shown,
+      state.palette,
+      scale.domain.low,
+      scale.domain.high,
+      state.scale,
+      layout.rowBlock,
+      layout.columnBlock,
+      layout.ratio,
+    ];
+    if (key.every((part, i) => part === drawnFor[i])) return;
+    drawnFor = key;
+    const counts = census(shown, scale.domain);
+    const text = numberFormat(state.domain.low, state.domain.high);
+    const entries: Node[] = [];
+    const swatchFor = (mark: keyof typeof SPECIAL | "zero", label: string, count: number) => {
+      if (count > 0) entries.push(entry(figure, mark, `${label} (${count.toLocaleString("en")})`));
+    };
+    swatchFor("below", `below ${text(scale.domain.low)}`, counts.below);
+    swatchFor("above", `above ${text(scale.domain.high)}`, counts.above);
+    swatchFor("nan", "NaN", counts.nan);
+    swatchFor("positiveInfinity", "+∞", counts.positiveInfinity);
+    swatchFor("negativeInfinity", "−∞", counts.negativeInfinity);
+    swatchFor("absent", "absent", counts.absent);
+    swatchFor("zero", "zero", counts.zero);
+    for (const note of notes(figure, scale, counts))
+      entries.push(element("span", "layergrid-legend-note", {}, note));
+    root.replaceChildren(...entries);
+    toggle(root, entries.length > 0);
+  };
+
   return {
     root,
     draw(figure) {
-      const { state, layout, shown, scale } = figure;
-      const key = [
-        shown,
-        state.palette,
-        scale.domain.low,
-        scale.domain.high,
-        state.scale,
-        layout.rowBlock,
-        layout.columnBlock,
-        layout.ratio,
-      ];
-      if (key.every((part, i) => part === drawnFor[i])) return;
-      drawnFor = key;
-      const counts = census(shown, scale.domain);
-      const text = numberFormat(state.domain.low, state.domain.high);
-      const entries: Node[] = [];
-      const swatchFor = (mark: keyof typeof SPECIAL | "zero", label: string, count: number) => {
-        if (count > 0) entries.push(entry(figure, mark, `${label} (${count.toLocaleString("en")})`));
-      };
-      swatchFor("below", `below ${text(scale.domain.low)}`, counts.below);
-      swatchFor("above", `above ${text(scale.domain.high)}`, counts.above);
-      swatchFor("nan", "NaN", counts.nan);
-      swatchFor("positiveInfinity", "+∞", counts.positiveInfinity);
-      swatchFor("negativeInfinity", "−∞", counts.negativeInfinity);
-      swatchFor("absent", "absent", counts.absent);
-      swatchFor("zero", "zero", counts.zero);
-      for (const note of notes(figure, scale, counts))
-        entries.push(element("span", "layergrid-legend-note", {}, note));
-      root.replaceChildren(...entries);
-      toggle(root, entries.length > 0);
+      // Counting very many cells in every frame of a drag would slow it down: they are counted when it pauses.
+      if (timer !== null) clearTimeout(timer);
+      timer = null;
+      if (drawnFor.length === 0 || figure.shown.cells.values.length <= COUNTED_AT_ONCE) drawNow(figure);
+      else timer = setTimeout(() => drawNow(figure), PAUSE_MS);
+    },
+    destroy() {
+      if (timer !== null) clearTimeout(timer);
     },
   };
 }

@@ -1,6 +1,6 @@
 /** The page: where its parts stand, and when they are drawn. The picture comes first; the rest a frame later. */
 import { element, setText, toggle } from "../dom.ts";
-import { type Figure, figureMaker, type Room, type Window } from "../figure.ts";
+import { componentLabels, type Figure, figureMaker, type Room, type Window } from "../figure.ts";
 import { counted } from "../format.ts";
 import { groupRuns } from "../labels.ts";
 import { gridHeight, largestGridWidth } from "../layout.ts";
@@ -153,6 +153,7 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
       destroy() {
         colorbar.destroy();
         chips.destroy();
+        legend.destroy();
       },
     };
   };
@@ -161,11 +162,13 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
     const total = width > 0 ? width : WIDTH_BEFORE_MEASURE;
     const rows = visibleRows(state);
     const columns = window_ === null ? state.columns : state.columns.slice(window_.left, window_.right);
-    const runs = groupRuns(Array.from(columns, (column) => String(state.matrix.components.at(column))));
+    // Many columns take all the width there is, however they are grouped.
+    const few = columns.length <= SIDE_COLUMNS_UP_TO;
+    const runs = few ? groupRuns(componentLabels(state.matrix, columns)) : [];
     const axis = rowAxisWidth({ rows, state });
     const withHistogram = total >= HISTOGRAM_FROM;
     const bar = colorbarWidth(TICK_CHARACTERS, withHistogram);
-    const sideBySide = total >= SIDE_FROM && columns.length <= SIDE_COLUMNS_UP_TO;
+    const sideBySide = total >= SIDE_FROM && few;
     const figureWidth = sideBySide ? Math.floor(total * FIGURE_SHARE) : total;
     const wanted = Math.min(
       figureWidth - axis - bar - 22,
