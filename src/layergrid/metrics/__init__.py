@@ -1,4 +1,4 @@
-"""Functions from a tensor to a number: of its entries, of its spectrum, of a pair; docs/metrics.md has the formulas."""
+"""Functions from a tensor to a number: of its entries, its spectrum, a pair; see docs/metrics.md."""
 
 from __future__ import annotations
 
@@ -22,24 +22,25 @@ _PANEL_BYTES = 64 << 20
 def measure(
     tensor: Tensor, metrics: Sequence[str | Callable[[np.ndarray], float]]
 ) -> dict[str, float | np.ndarray]:
-    """All metrics asked for, by the names they were asked for; those of the entries share one pass over the bytes.
+    """All metrics asked for, by the names they were asked for; those of the entries share one pass.
 
     Parameters
     ----------
     metrics : names such as ``"rms"``, ``"sparsity(1e-6)"``, ``"rms per row"``, ``"rms per column"``,
-        ``"stable_rank per head(9)"`` (nine equal groups of rows), ``"stable_rank per column_head(9)"`` (of columns);
-        or functions of the whole tensor, as a float32 or float64 array, to a number: these go by their ``__name__``
+        ``"stable_rank per head(9)"`` (nine equal groups of rows), ``"stable_rank per column_head(9)"`` (of
+        columns); or functions of the whole tensor, as a float32 or float64 array, to a number: these go by
+        their ``__name__``
 
     Returns
     -------
-    A float for each; an array for ``quantiles`` and ``singular_values``, and one value per row, column or head for
-    what is asked for along an axis. NaN where a metric is undefined: see docs/metrics.md.
+    A float for each; an array for ``quantiles`` and ``singular_values``, and one value per row, column or
+    head for what is asked for along an axis. NaN where a metric is undefined: see docs/metrics.md.
 
     Raises
     ------
     ValueError
-        If a metric is unknown, a parameter out of range, two functions share a name, or the tensor does not split
-        into the rows, columns or heads asked for.
+        If a metric is unknown, a parameter out of range, two functions share a name, or the tensor does not
+        split into the rows, columns or heads asked for.
     """
     requests = [parse_request(metric) for metric in metrics if isinstance(metric, str)]
     functions = {_name(metric): metric for metric in metrics if not isinstance(metric, str)}

@@ -17,8 +17,9 @@ _BLOCK = 1 << 15
 def measure_pair(base: Tensor, other: Tensor, metrics: Sequence[str]) -> dict[str, float]:
     """Metrics of the change from `base` to `other`, by the names they were asked for.
 
-    ``relative_change``, ``cosine``, ``changed_share`` and ``delta_rms`` in one pass over both, in float64 whatever
-    the two dtypes; a NaN or infinity in either makes them NaN (of changed_share too). The spectral ones hold both.
+    ``relative_change``, ``cosine``, ``changed_share`` and ``delta_rms`` in one pass over both, in float64
+    whatever the two dtypes; a NaN or infinity in either makes them NaN (of changed_share too). The spectral
+    ones hold both.
 
     Raises
     ------
@@ -27,7 +28,7 @@ def measure_pair(base: Tensor, other: Tensor, metrics: Sequence[str]) -> dict[st
     """
     if base.shape != other.shape:
         raise ValueError(
-            f"{base.name!r} has shape {base.shape}, {other.name!r} has {other.shape}; a pair needs equal shapes"
+            f"{base.name!r} has shape {base.shape}, {other.name!r} has {other.shape}; they must be equal"
         )
     requests = [parse_request(name, PAIR_METRICS) for name in metrics]
     results: dict[str, float] = {}
@@ -88,7 +89,7 @@ def _delta_stable_rank(base: Tensor, other: Tensor) -> float:
 
 
 def _subspace_overlap(base: Tensor, other: Tensor, request: Request) -> float:
-    """Mean squared cosine between the spans of the k leading left singular vectors; 1 for equal, k/rows by chance.
+    """Mean squared cosine between the spans of the k leading left singular vectors; by chance k / rows.
 
     References
     ----------

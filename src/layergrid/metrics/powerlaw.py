@@ -13,14 +13,15 @@ _SMALLEST = 1e-5
 def alpha(eigenvalues: np.ndarray) -> float:
     """Exponent of the power law fitted to the largest eigenvalues of ``W @ W.T``; NaN with fewer than two.
 
-    Maximum likelihood from each eigenvalue on; that start is kept whose Kolmogorov-Smirnov distance is smallest.
-    A start is skipped where the distance at 64 of its points, a lower bound, already exceeds the best one found.
-    Below 20 eigenvalues WeightWatcher corrects the bias and wants 8 in the tail; so does this.
+    Maximum likelihood from each eigenvalue on; that start is kept whose Kolmogorov-Smirnov distance is
+    smallest. A start is skipped where the distance at 64 of its points, a lower bound, already exceeds the
+    best one found. Below 20 eigenvalues WeightWatcher corrects the bias and wants 8 in the tail; so does
+    this.
 
     References
     ----------
-    A. Clauset, C. R. Shalizi, M. E. J. Newman (2009), "Power-law distributions in empirical data", SIAM Review 51,
-    sections 3.1 and 3.3. C. H. Martin, weightwatcher 0.7.7, `WWFit`.
+    A. Clauset, C. R. Shalizi, M. E. J. Newman (2009), "Power-law distributions in empirical data", SIAM
+    Review 51, sections 3.1 and 3.3. C. H. Martin, weightwatcher 0.7.7, `WWFit`.
     """
     ordered = np.sort(eigenvalues[eigenvalues > _SMALLEST])
     count = ordered.size

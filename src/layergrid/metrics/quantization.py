@@ -15,9 +15,10 @@ _BLOCK = 1 << 17
 def quantization_error(tensor: Tensor, bits: int, group: int) -> float:
     """Relative error of rounding to signed integers: ``norm(W - Q(W)) / norm(W)``.
 
-    Symmetric round-to-nearest, as weight-only quantizers start from: each run of `group` entries of a row has the
-    scale ``s = max|w| / (2**(bits-1) - 1)``, and ``Q(w) = s * round(w / s)``, ties to even. A row is the last axis;
-    its last group may be shorter. Rounding is in float32 (float64 for 64-bit types), sums of squares in float64.
+    Symmetric round-to-nearest, as weight-only quantizers start from: each run of `group` entries of a row
+    has the scale ``s = max|w| / (2**(bits-1) - 1)``, and ``Q(w) = s * round(w / s)``, ties to even. A row
+    is the last axis; its last group may be shorter. Rounding is in float32 (float64 for 64-bit types), sums
+    of squares in float64.
 
     Parameters
     ----------
@@ -59,7 +60,6 @@ def _rounding(groups: np.ndarray, top: int) -> tuple[float, float]:
             units = np.where(largest == 0, 0, groups.astype(np.float64) / largest * top)
         lost = units - np.rint(units)
         scale = (largest[:, 0].astype(np.float64) / top) ** 2
-        kind = np.float64 if groups.dtype == np.float64 else np.float32
-        errors = np.einsum("ij,ij->i", lost, lost, dtype=kind)
-        squares = np.einsum("ij,ij->i", units, units, dtype=kind)
+        errors = np.einsum("ij,ij->i", lost, lost)
+        squares = np.einsum("ij,ij->i", units, units)
         return float(errors @ scale), float(squares @ scale)

@@ -1,4 +1,4 @@
-"""What can be measured: names, parameters, labels, and how a request such as ``"sparsity(1e-6) per row"`` is read."""
+"""What can be measured: names, parameters, labels, and how ``"sparsity(1e-6) per row"`` is read."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Metrics of a matrix's singular values, all from one Gram matrix; the largest alone by Lanczos.
 
-A tensor of more than two axes is taken as a matrix of its first axis by all others; one of fewer has no spectrum.
+A tensor of more than two axes is taken as a matrix of its first axis by all others; one of fewer has no
+spectrum.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _LANCZOS_FROM = 128
 
 
 def measure_spectrum(tensor: Tensor, requests: list[Request]) -> dict[str, float | np.ndarray]:
-    """The spectral metrics asked for, by label; NaN for fewer than two axes, no entries, NaN or infinities."""
+    """The spectral metrics asked for, by label; NaN for a vector, no entries, NaN or infinities."""
     if not requests:
         return {}
     if len(tensor.shape) < 2 or not tensor.size:
@@ -63,8 +64,8 @@ class Spectrum:
     def eigenvalues(self) -> np.ndarray:
         """Eigenvalues of the scaled Gram matrix, ascending, none negative.
 
-        The Gram matrix is float64 and leaves an error of some 1e-16 of the largest one. Where that would show in
-        the small ones, they are squares of singular values of the matrix itself.
+        The Gram matrix is float64 and leaves an error of some 1e-16 of the largest one. Where that would
+        show in the small ones, they are squares of singular values of the matrix itself.
         """
         short, long = self._matrix.shape
         gram = np.zeros((short, short))
@@ -72,11 +73,12 @@ class Spectrum:
         for start in range(0, long, width):
             panel = self._matrix[:, start : start + width].astype(np.float64, order="A")
             gram += panel @ panel.T
-        found = np.linalg.eigvalsh(gram)
+        found: np.ndarray = np.linalg.eigvalsh(gram)
         if found[-1] > 0 and found[0] < 1e-9 * found[-1]:
             singular = np.linalg.svd(self._matrix.astype(np.float64), compute_uv=False)
             found = singular[::-1] ** 2
-        return np.maximum(found, 0.0)
+        found = np.maximum(found, 0.0)
+        return found
 
     @cached_property
     def singular_values(self) -> np.ndarray:
@@ -97,7 +99,7 @@ class Spectrum:
         matrix = self._matrix
         operator = LinearOperator((short, short), matvec=lambda x: matrix @ (x @ matrix), dtype=matrix.dtype)
         # A random start: one of equal entries is orthogonal to the leading vector of a centred matrix.
-        start = np.random.default_rng(0).standard_normal(short).astype(matrix.dtype)
+        start = np.random.default_rng(0).standard_normal((short,)).astype(matrix.dtype)
         try:
             _, vectors = eigsh(operator, k=1, which="LA", tol=1e-5, v0=start)
         except ArpackError:  # it did not converge, as where the largest lie too close together

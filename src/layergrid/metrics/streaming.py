@@ -1,9 +1,10 @@
-"""Metrics of the entries of a tensor, whatever their order: all that are asked for in one pass over the bytes.
+"""Metrics of the entries of a tensor, whatever their order: all that are asked for in one pass.
 
-The tensor is read in blocks of 64K entries, which stay in the processor's cache while every sum is taken. A block is
-summed in float32 where that is accurate enough, else in float64; the totals are float64. Whether it is enough shows in
-the sums themselves: one that overflowed, underflowed, lost its digits or met a NaN sends the block to float64.
-8-bit types, and 16-bit types where quantiles or the entropy are asked for, are counted by code instead, which is exact.
+The tensor is read in blocks of 64K entries, which stay in the processor's cache while every sum is taken. A
+block is summed in float32 where that is accurate enough, else in float64; the totals are float64. Whether
+it is enough shows in the sums themselves: one that overflowed, underflowed, lost its digits or met a NaN
+sends the block to float64. 8-bit types, and 16-bit types where quantiles or the entropy are asked for, are
+counted by code instead, which is exact.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ BLOCK = 1 << 16
 
 _ONES = np.ones(BLOCK, np.float32)
 
-# A float32 sum of squares within these bounds neither overflowed nor lost digits to underflow. The upper one also
-# shows the NaN and infinities of float16, which are decoded as 65536 and more.
+# A float32 sum of squares within these bounds neither overflowed nor lost digits to underflow. The upper
+# one also shows the NaN and infinities of float16, which are decoded as 65536 and more.
 _LEAST, _MOST = 1e-24, 4e9
 
 
@@ -91,8 +92,8 @@ class Summary:
 
         References
         ----------
-        P. Pébay (2008), "Formulas for robust, one-pass parallel computation of covariances and arbitrary-order
-        statistical moments", Sandia report SAND2008-6212, equations 2.1 and 3.1.
+        P. Pébay (2008), "Formulas for robust, one-pass parallel computation of covariances and
+        arbitrary-order statistical moments", Sandia report SAND2008-6212, equations 2.1 and 3.1.
         """
         before, total = self.moment_count, self.moment_count + count
         step = mean - self.mean
@@ -115,8 +116,8 @@ class Summary:
 def measure_entries(tensor: Tensor, requests: list[Request]) -> dict[str, float | np.ndarray]:
     """The streaming metrics asked for, by label.
 
-    One pass over the bytes. 32- and 64-bit types take a further one for the entropy, one for outliers (over those
-    blocks only that reach so far) and two or four for quantiles.
+    One pass over the bytes. 32- and 64-bit types take a further one for the entropy, one for outliers (over
+    those blocks only that reach so far) and two or four for quantiles.
     """
     if not requests:
         return {}
@@ -148,8 +149,8 @@ def summarize(tensor: Tensor, needs: Needs) -> Summary:
 class _Decoder:
     """Turns a block as stored into numbers, in any order, for sums that do not care.
 
-    Two 16-bit floats are taken from each 32-bit word, which is two (bfloat16) to three (float16) times as fast as
-    widening them one by one. The NaN and infinities of float16 come out as 65536 and more.
+    Two 16-bit floats are taken from each 32-bit word, which is two (bfloat16) to three (float16) times as
+    fast as widening them one by one. The NaN and infinities of float16 come out as 65536 and more.
     """
 
     def __init__(self, dtype: str) -> None:
@@ -318,6 +319,8 @@ def _of_codes(
         return _plain(summary, name, arguments)
     if not summary.count or summary.nan or summary.inf:
         return np.full(len(arguments), np.nan) if name == "quantiles" else math.nan
+    if name == "outlier_share" and summary.low == summary.high:
+        return 0.0  # whatever the mean was rounded to
     if name == "outlier_share":
         far = np.abs(values - summary.mean) > arguments[0] * _std(summary)
         return float(counts[far].sum()) / summary.count
@@ -403,7 +406,9 @@ def _wide_blocks(tensor: Tensor) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def _outlier_share(summary: Summary, tensor: Tensor, k: float) -> float:
-    """Share of entries farther than k standard deviations from the mean; reads only blocks that reach so far."""
+    """Share of entries beyond k standard deviations from the mean; reads only blocks that reach so far."""
+    if summary.low == summary.high:
+        return 0.0  # whatever the mean was rounded to
     reach = k * _std(summary)
     far = 0
     for start, low, high in summary.blocks:
@@ -416,7 +421,7 @@ def _outlier_share(summary: Summary, tensor: Tensor, k: float) -> float:
 
 
 def _bin_of(values: np.ndarray, summary: Summary, bins: int) -> np.ndarray:
-    """Which of `bins` equal bins between the extremes each value falls into; the largest value into the last."""
+    """Which of `bins` equal bins between the extremes each value falls into; the largest into the last."""
     position = (values - summary.low) * (bins / (summary.high - summary.low))
     return np.minimum(position.astype(np.intp), bins - 1)
 
@@ -442,7 +447,8 @@ def _interpolate(pairs: np.ndarray, fractions: np.ndarray) -> np.ndarray:
 def select(tensor: Tensor, ranks: np.ndarray) -> np.ndarray:
     """The entries that would stand at `ranks` if all were sorted; exact, without sorting or holding them.
 
-    Entries become unsigned integers of the same order, of which 16 more bits are settled in each pass by counting.
+    Entries become unsigned integers of the same order, of which 16 more bits are settled in each pass by
+    counting.
 
     Parameters
     ----------
