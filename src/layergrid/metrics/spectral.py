@@ -56,6 +56,8 @@ class Spectrum:
     @cached_property
     def square(self) -> float:
         """Sum of squares of the scaled entries."""
+        if "eigenvalues" in self.__dict__:
+            return float(self.eigenvalues.sum())
         flat = self._matrix.reshape(-1) if self._matrix.flags.c_contiguous else self._matrix.T.reshape(-1)
         pieces = (flat[i : i + 65536].astype(np.float64) for i in range(0, flat.size, 65536))
         return sum(float(piece @ piece) for piece in pieces)
