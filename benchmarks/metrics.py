@@ -70,7 +70,7 @@ def main(folder: Path) -> None:
         six = seconds(lambda t=all_tensors: [measure(x, SIX) for x in t], 2)
         naive = seconds(lambda t=all_tensors: [numpy_six(x) for x in t], 1)
         with ThreadPoolExecutor(2) as pool:
-            two = seconds(lambda t=all_tensors, p=pool: list(p.map(lambda x: measure(x, SIX), t)), 2)
+            two = seconds(lambda t=all_tensors, pool=pool: list(pool.map(lambda x: measure(x, SIX), t)), 2)
         print(
             f"{dtype}: raw {size / raw / 1e9:.1f} GB/s; norm {size / norm / 1e9:.1f} GB/s = {raw / norm:.0%}; "
             f"six {size / six / 1e9:.2f} GB/s, numpy {size / naive / 1e9:.2f} GB/s = {naive / six:.1f} x; "

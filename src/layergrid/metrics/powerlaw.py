@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-_SMALLEST = 1e-5
+SMALLEST = 1e-5
 """WeightWatcher leaves out eigenvalues up to this one."""
 
 
@@ -23,7 +23,7 @@ def alpha(eigenvalues: np.ndarray) -> float:
     A. Clauset, C. R. Shalizi, M. E. J. Newman (2009), "Power-law distributions in empirical data", SIAM
     Review 51, sections 3.1 and 3.3. C. H. Martin, weightwatcher 0.7.7, `WWFit`.
     """
-    ordered = np.sort(eigenvalues[eigenvalues > _SMALLEST])
+    ordered = np.sort(eigenvalues[eigenvalues > SMALLEST])
     count = ordered.size
     if count < 2:
         return math.nan

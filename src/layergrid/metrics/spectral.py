@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from layergrid.metrics.powerlaw import alpha
+from layergrid.metrics.powerlaw import SMALLEST, alpha
 from layergrid.metrics.registry import Request
 from layergrid.tensor import Tensor, widen
 
@@ -30,7 +30,8 @@ def measure_spectrum(tensor: Tensor, requests: list[Request]) -> dict[str, float
     if len(tensor.shape) < 2 or not tensor.size:
         return {r.label: _undefined(r) for r in requests}
     codes = tensor.read(0, tensor.size)
-    spectrum = Spectrum(widen(codes, tensor.dtype).reshape(tensor.shape[0], -1))
+    smallest = not {r.metric.name for r in requests}.isdisjoint({"condition", "singular_values"})
+    spectrum = Spectrum(widen(codes, tensor.dtype).reshape(tensor.shape[0], -1), smallest)
     if not spectrum.finite:
         return {r.label: _undefined(r) for r in requests}
     if not {r.metric.name for r in requests} <= {"spectral_norm", "stable_rank"}:
@@ -39,13 +40,17 @@ def measure_spectrum(tensor: Tensor, requests: list[Request]) -> dict[str, float
 
 
 class Spectrum:
-    """Singular values of a float32 or float64 matrix, as far as they are asked for; float64."""
+    """Singular values of a float32 or float64 matrix, as far as they are asked for; float64.
 
-    def __init__(self, matrix: np.ndarray) -> None:
+    `smallest` asks for the smallest ones to full relative accuracy, too.
+    """
+
+    def __init__(self, matrix: np.ndarray, smallest: bool = True) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
             largest = float(np.maximum(matrix.max(), -matrix.min()))
         self.finite = math.isfinite(largest)
         """Without it there is no spectrum."""
+        self._smallest = smallest
         self._exponent = 0
         if self.finite and largest and not 1e-6 < largest < 1e6:
             # A power of two, exact, so that no square overflows or underflows.
@@ -67,7 +72,7 @@ class Spectrum:
         """Eigenvalues of the scaled Gram matrix, ascending, none negative.
 
         The Gram matrix is float64 and leaves an error of some 1e-16 of the largest one. Where that would
-        show in the small ones, they are squares of singular values of the matrix itself.
+        show, they are squares of singular values of the matrix itself.
         """
         short, long = self._matrix.shape
         gram = np.zeros((short, short))
@@ -76,11 +81,26 @@ class Spectrum:
             panel = self._matrix[:, start : start + width].astype(np.float64, order="A")
             gram += panel @ panel.T
         found: np.ndarray = np.linalg.eigvalsh(gram)
-        if found[-1] > 0 and found[0] < 1e-9 * found[-1]:
+        if found[-1] > 0 and self._blurred(found):
             singular = np.linalg.svd(self._matrix.astype(np.float64), compute_uv=False)
             found = singular[::-1] ** 2
         found = np.maximum(found, 0.0)
         return found
+
+    def _blurred(self, found: np.ndarray) -> bool:
+        """Whether errors of the Gram route could reach 1e-6 of a metric made from these eigenvalues."""
+        small = found < 1e-9 * found[-1]
+        if not small.any():
+            return False
+        # The ones that alpha keeps, and the smallest where the condition number is asked for, count one by one.
+        if self._smallest or (np.ldexp(found[small], 2 * self._exponent) > SMALLEST).any():
+            return True
+        # The others count in sums over p = s / sum(s), and in -p log p.
+        error = 1e-15 * float(found[-1])
+        singular = np.sqrt(np.maximum(found, error))
+        total = singular.sum()
+        weight = 1 - 2 * np.log(singular / total)
+        return bool((error / (2 * singular) * weight).sum() > 1e-6 * total)
 
     @cached_property
     def singular_values(self) -> np.ndarray:
@@ -103,7 +123,7 @@ class Spectrum:
         # A random start: one of equal entries is orthogonal to the leading vector of a centred matrix.
         start = np.random.default_rng(0).standard_normal((short,)).astype(matrix.dtype)
         try:
-            _, vectors = eigsh(operator, k=1, which="LA", tol=1e-5, v0=start)
+            _, vectors = eigsh(operator, k=1, which="LA", tol=1e-4, v0=start)
         except ArpackError:  # it did not converge, as where the largest lie too close together
             return float(self.eigenvalues[-1])
         # The Rayleigh quotient in float64: its error is the square of the vector's.
