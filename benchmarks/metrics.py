@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,8 @@ def main(folder: Path) -> None:
         six = seconds(lambda t=all_tensors: [measure(x, SIX) for x in t], 2)
         naive = seconds(lambda t=all_tensors: [numpy_six(x) for x in t], 1)
         with ThreadPoolExecutor(2) as pool:
-            two = seconds(lambda t=all_tensors, pool=pool: list(pool.map(lambda x: measure(x, SIX), t)), 2)
+            each = partial(pool.map, lambda x: measure(x, SIX), all_tensors)
+            two = seconds(lambda each=each: list(each()), 2)
         print(
             f"{dtype}: raw {size / raw / 1e9:.1f} GB/s; norm {size / norm / 1e9:.1f} GB/s = {raw / norm:.0%}; "
             f"six {size / six / 1e9:.2f} GB/s, numpy {size / naive / 1e9:.2f} GB/s = {naive / six:.1f} x; "

@@ -92,7 +92,7 @@ class Spectrum:
         small = found < 1e-9 * found[-1]
         if not small.any():
             return False
-        # The ones that alpha keeps, and the smallest where the condition number is asked for, count one by one.
+        # Those that alpha keeps, and the smallest where the condition number is asked for, count singly.
         if self._smallest or (np.ldexp(found[small], 2 * self._exponent) > SMALLEST).any():
             return True
         # The others count in sums over p = s / sum(s), and in -p log p.
