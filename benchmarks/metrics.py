@@ -74,7 +74,7 @@ def main(folder: Path) -> None:
             each = partial(pool.map, lambda x: measure(x, SIX), all_tensors)
             two = seconds(lambda each=each: list(each()), 2)
         print(
-            f"{dtype}: raw {size / raw / 1e9:.1f} GB/s; norm {size / norm / 1e9:.1f} GB/s = {raw / norm:.0%}; "
+            f"{dtype}: raw {size / raw / 1e9:.1f}; norm {size / norm / 1e9:.1f} GB/s = {raw / norm:.0%}; "
             f"six {size / six / 1e9:.2f} GB/s, numpy {size / naive / 1e9:.2f} GB/s = {naive / six:.1f} x; "
             f"two threads {six / two:.2f} x",
             flush=True,
