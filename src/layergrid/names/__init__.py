@@ -1,10 +1,9 @@
 """Parameter names to addresses: which stack, layer, component and expert a tensor belongs to.
 
 The reading is a table of naming conventions (`rules`), not a list of model families. A name is cut into
-words; the list that holds blocks (``layers.3``, ``h.3``, ``blk.3``) gives the layer; the words after it say the
-place inside the block (attention, MLP, state space ...) and then the part of that place. Siblings and shapes
-settle what one name leaves open. What no row knows stays under its own name. ``docs/names.md`` explains the
-vocabulary and how to add a convention.
+words; the list that holds blocks (``layers.3``, ``h.3``, ``blk.3``) gives the layer; the words after it say
+the place inside the block (attention, MLP, state space ...) and then the part of that place. Siblings and
+shapes settle what one name leaves open. What no row knows stays under its own name.
 """
 
 from layergrid.names.address import CORE, Address
