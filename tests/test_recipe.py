@@ -1,0 +1,294 @@
+"""A selection to the formats of the tools that come next."""
+
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from layergrid.recipe import recipe
+
+LAYERS = 12
+PARTS = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.o_proj", "mlp.up_proj", "mlp.down_proj"]
+ALL = [f"model.layers.{layer}.{part}.weight" for layer in range(LAYERS) for part in PARTS]
+
+
+def chosen(layers, parts):
+    return [f"model.layers.{layer}.{part}.weight" for layer in layers for part in parts]
+
+
+def modules(names):
+    return [name.removesuffix(".weight") for name in names]
+
+
+class Table:
+    """As much of a DataFrame as a recipe asks for."""
+
+    columns = ("layer", "component", "value", "parameter")
+
+    def __init__(self, names):
+        self.names = names
+
+    def __getitem__(self, column):
+        assert column == "parameter"
+        return np.array(self.names, dtype=object)
+
+
+def grid(selected, everything=ALL):
+    coordinate = SimpleNamespace(values=np.array(everything, dtype=object).reshape(1, -1))
+    data = SimpleNamespace(coords={"parameter": coordinate})
+    return SimpleNamespace(selected=Table(selected), data=data)
+
+
+# --- What is selected ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrap", [list, tuple, np.array, Table, grid])
+def test_a_grid_a_table_and_names_say_the_same(wrap):
+    names = chosen([3], PARTS[:2])
+    assert recipe(wrap(names), "names") == modules(names)
+
+
+def test_a_pandas_table_is_read():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    assert recipe(pandas.DataFrame({"parameter": chosen([3], PARTS[:1])}), "names") == [
+        "model.layers.3.self_attn.q_proj"
+    ]
+
+
+def test_a_cell_may_hold_several_tensors():
+    first, second = chosen([1, 2], PARTS[:1])
+    assert recipe(Table([[first, second], second]), "names") == modules([first, second])
+
+
+def test_weight_and_bias_of_a_module_name_it_once():
+    assert recipe(["h.0.mlp.c_fc.weight", "h.0.mlp.c_fc.bias"], "names") == ["h.0.mlp.c_fc"]
+
+
+@pytest.mark.parametrize(
+    "to", ["names", "regex", "peft", "freeze", "llama.cpp", "gptqmodel", "llm-compressor"]
+)
+def test_an_empty_selection_is_refused(to):
+    with pytest.raises(ValueError, match="nothing is selected"):
+        recipe([], to)
+
+
+def test_cells_without_a_name_are_refused_with_the_remedy():
+    with pytest.raises(ValueError, match="named data"):
+        recipe(["a.weight", ""], "names")
+
+
+def test_an_unknown_tool_is_refused_with_the_nearest():
+    with pytest.raises(ValueError, match="did you mean 'peft'"):
+        recipe(ALL, "pfet")
+
+
+def test_one_name_alone_is_not_a_list_of_letters():
+    with pytest.raises(TypeError, match=r"'model\.norm'"):
+        recipe("model.norm", "names")
+
+
+def test_numbers_are_no_names():
+    with pytest.raises(TypeError, match="got 3 of type int"):
+        recipe([3], "names")
+
+
+# --- Patterns --------------------------------------------------------------------------------------------
+
+
+def matched(pattern, names=ALL):
+    return [name for name in modules(names) if re.search(pattern, name)]
+
+
+@pytest.mark.parametrize(
+    ("layers", "parts", "expected"),
+    [
+        ([3], PARTS[:1], r"^model\.layers\.3\.self_attn\.q_proj$"),
+        (range(4), PARTS[:1], r"^model\.layers\.[0-3]\.self_attn\.q_proj$"),
+        (range(8, 12), PARTS[:2], r"^model\.layers\.(?:[89]|1[01])\.self_attn\.(?:q_proj|k_proj)$"),
+        ([1, 5], PARTS[3:], r"^model\.layers\.(?:1|5)\.mlp\.(?:up_proj|down_proj)$"),
+    ],
+)
+def test_a_pattern_is_readable_and_hits_exactly_the_selected(layers, parts, expected):
+    names = chosen(layers, parts)
+    pattern = recipe(grid(names), "regex")
+    assert pattern == expected
+    assert matched(pattern) == modules(names)
+
+
+@given(st.sets(st.sampled_from(ALL), min_size=1))
+def test_any_selection_has_a_pattern_that_hits_exactly_it(selected):
+    assert set(matched(recipe(grid(sorted(selected)), "regex"))) == set(modules(selected))
+
+
+@given(st.sets(st.integers(0, 1300), min_size=1), st.sampled_from(["blocks.{}.w", "block_{}.w", "a.{}x.w"]))
+def test_a_range_of_numbers_matches_no_other_number(numbers, template):
+    pattern = re.compile(recipe([template.format(n) for n in numbers], "regex"))
+    assert {n for n in range(1400) if pattern.search(template.format(n))} == numbers
+    assert not pattern.search(template.format("01"))
+
+
+def test_dots_and_brackets_in_names_stand_for_themselves():
+    names = ["a.b(1)+[x]$|c", "a.b^{2}\\?"]
+    pattern = recipe(names, "regex")
+    assert all(re.search(pattern, name) for name in names)
+    assert not re.search(pattern, "aXb(1)+[x]$|c")
+
+
+def test_experts_of_some_layers_stay_few_alternatives():
+    names = [f"layers.{layer}.mlp.experts.{e}.up_proj.weight" for layer in (1, 2) for e in range(64)]
+    assert recipe(names, "regex") == r"^layers\.[12]\.mlp\.experts\.(?:[0-9]|[1-5][0-9]|6[0-3])\.up_proj$"
+
+
+# --- Tools -----------------------------------------------------------------------------------------------
+
+
+def test_peft_gets_one_text_for_the_whole_module_name():
+    config = recipe(grid(chosen([0, 1], PARTS[:1])), "peft", rank=8)
+    assert config == {"target_modules": r"model\.layers\.[01]\.self_attn\.q_proj", "r": 8}
+
+
+def test_peft_gets_a_rank_for_each_component():
+    config = recipe(chosen([0, 1], [PARTS[0], PARTS[3]]), "peft", rank={"attn.q": 4, "mlp.up": 16})
+    assert config["rank_pattern"] == {
+        r"model\.layers\.[01]\.self_attn\.q_proj": 4,
+        r"model\.layers\.[01]\.mlp\.up_proj": 16,
+    }
+    with pytest.raises(ValueError, match=r"\['attn.v'\], but the selection has \['attn.q'\]"):
+        recipe(chosen([0], PARTS[:1]), "peft", rank={"attn.v": 4})
+
+
+def test_peft_gets_stacked_experts_as_parameters():
+    stacked = "model.layers.0.mlp.experts.down_proj"
+    assert recipe([stacked], "peft") == {"target_parameters": [stacked]}
+
+
+def test_gptqmodel_skips_the_selected_or_sets_them_apart():
+    names = chosen([0], PARTS[:1])
+    assert recipe(names, "gptqmodel") == {r"-:^model\.layers\.0\.self_attn\.q_proj$": {}}
+    assert recipe(names, "gptqmodel", bits=8, group_size=32) == {
+        r"+:^model\.layers\.0\.self_attn\.q_proj$": {"bits": 8, "group_size": 32}
+    }
+
+
+def test_llm_compressor_ignores_by_pattern():
+    (entry,) = recipe(grid(chosen(range(3), PARTS[3:])), "llm-compressor")
+    assert entry.startswith("re:")
+    # compressed-tensors holds the pattern against the start of each module's name.
+    hit = [name for name in modules(ALL) if re.match(entry.removeprefix("re:"), name)]
+    assert hit == modules(chosen(range(3), PARTS[3:]))
+
+
+def test_llama_cpp_gets_its_own_tensor_names():
+    names = chosen(range(2), ["self_attn.o_proj", "mlp.down_proj"])
+    flag, value = recipe(grid(names), "llama.cpp", type="q6_k")
+    pattern, _, kind = value.rpartition("=")
+    assert (flag, kind) == ("--tensor-type", "q6_k")
+    tensors = [
+        f"blk.{n}.{part}.weight"
+        for n in range(LAYERS)
+        for part in ("attn_output", "ffn_down", "ffn_down_exps")
+    ]
+    assert [name for name in tensors if re.search(pattern, name)] == [
+        "blk.0.attn_output.weight",
+        "blk.0.ffn_down.weight",
+        "blk.1.attn_output.weight",
+        "blk.1.ffn_down.weight",
+    ]
+
+
+def test_llama_cpp_keeps_the_names_of_a_gguf_file():
+    assert recipe(["blk.3.attn_q.weight"], "llama.cpp") == ["--tensor-type", r"^blk\.3\.attn_q\.weight$=q8_0"]
+
+
+def test_llama_cpp_cannot_tell_the_experts_of_a_layer_apart():
+    experts = [f"model.layers.0.mlp.experts.{e}.up_proj.weight" for e in range(4)]
+    assert recipe(experts, "llama.cpp")[1] == r"^blk\.0\.ffn_up_exps\.weight$=q8_0"
+    with pytest.raises(ValueError, match="select all or none"):
+        recipe(experts[:2], "llama.cpp", among=experts)
+
+
+def test_llama_cpp_is_not_told_names_it_may_not_have():
+    with pytest.raises(ValueError, match="is not known"):
+        recipe(["model.layers.0.flux_capacitor.weight"], "llama.cpp")
+
+
+def test_an_option_of_another_tool_is_refused():
+    with pytest.raises(TypeError, match="rank"):
+        recipe(ALL, "names", rank=8)
+
+
+# --- The real libraries ----------------------------------------------------------------------------------
+
+
+def tiny_llama():
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    config = transformers.LlamaConfig(
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        vocab_size=64,
+    )
+    return transformers.LlamaForCausalLM(config)
+
+
+def test_freezing_a_torch_module_stops_exactly_the_selected():
+    pytest.importorskip("torch", reason="torch is not installed")
+    model = tiny_llama()
+    names = chosen([2, 11], PARTS[:2])
+    assert sorted(recipe(names, "freeze")(model)) == sorted(names)
+    assert sorted(name for name, p in model.named_parameters() if not p.requires_grad) == sorted(names)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # transformers' own, while PEFT wraps the model
+def test_peft_adapts_exactly_the_selected_modules():
+    pytest.importorskip("torch", reason="torch is not installed")
+    peft = pytest.importorskip("peft", reason="peft is not installed")
+    model = tiny_llama()
+    everything = [name for name, _ in model.named_parameters()]
+    names = [*chosen([1, 2, 10, 11], PARTS[:1]), *chosen([1], PARTS[3:])]
+    config = recipe(grid(names, everything), "peft", rank={"attn.q": 2, "mlp.up": 5})
+    adapted = peft.get_peft_model(model, peft.LoraConfig(**config))
+    ranks = {
+        name.removeprefix("base_model.model.").removesuffix(".lora_A.default.weight"): parameter.shape[0]
+        for name, parameter in adapted.named_parameters()
+        if "lora_A" in name
+    }
+    assert sorted(ranks) == sorted(modules(names))
+    assert ranks["model.layers.10.self_attn.q_proj"] == 2
+    assert ranks["model.layers.1.mlp.up_proj"] == 5
+    assert ranks["model.layers.1.mlp.down_proj"] == 8  # PEFT's default
+
+
+class Parameter:
+    requires_grad = True
+
+    def requires_grad_(self, on):
+        self.requires_grad = on
+
+
+class Module:
+    """As much of a torch module as freezing asks for."""
+
+    def __init__(self, *names):
+        self.parameters = {name: Parameter() for name in names}
+
+    def named_parameters(self):
+        return self.parameters.items()
+
+
+def test_freezing_takes_parameters_and_modules_by_name():
+    module = Module("a.weight", "a.bias", "ab.weight", "c.weight", "c.bias")
+    assert recipe(["a.weight", "c"], "freeze")(module) == ["a.weight", "c.weight", "c.bias"]
+    assert [name for name, p in module.named_parameters() if p.requires_grad] == ["a.bias", "ab.weight"]
+
+
+def test_freezing_what_is_not_there_changes_nothing():
+    module = Module("a.weight")
+    with pytest.raises(ValueError, match=r"no parameter 'a\.wieght'; did you mean 'a\.weight'"):
+        recipe(["a.weight", "a.wieght"], "freeze")(module)
+    assert module.parameters["a.weight"].requires_grad
