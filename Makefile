@@ -56,7 +56,7 @@ $(VENV)/demo $(VENV)/test: $(VENV)/%: $(BIN)/python $(BUNDLE) pyproject.toml req
 	touch $@
 
 browser:
-	@for name in $$LAYERGRID_CHROMIUM $(BROWSERS); do \
+	@for name in $${LAYERGRID_CHROMIUM:-} $(BROWSERS); do \
 	  if command -v "$$name" >/dev/null; then exit 0; fi; \
 	done; \
 	if ! command -v apt-get >/dev/null; then \

@@ -71,3 +71,10 @@ def test_an_unknown_map_is_refused_with_the_known_ones(name):
 def test_a_near_miss_names_the_map_that_was_meant():
     with pytest.raises(ValueError, match="did you mean 'viridis'"):
         colormaps.kind("viridiss")
+
+
+@pytest.mark.parametrize("name", colormaps.names())
+def test_off_scale_values_have_no_color_of_the_map(name):
+    table = colormaps.lut(name)
+    ends = uniform(colormaps.off_scale(table[[0, -1]]))
+    assert np.linalg.norm(uniform(table)[:, None] - ends, axis=-1).min() > 5

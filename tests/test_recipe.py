@@ -67,9 +67,7 @@ def test_weight_and_bias_of_a_module_name_it_once():
     assert recipe(["h.0.mlp.c_fc.weight", "h.0.mlp.c_fc.bias"], "names") == ["h.0.mlp.c_fc"]
 
 
-@pytest.mark.parametrize(
-    "to", ["names", "regex", "peft", "freeze", "llama.cpp", "gptqmodel", "llm-compressor"]
-)
+@pytest.mark.parametrize("to", ["names", "regex", "peft", "freeze", "llama.cpp", "gptqmodel", "llm-compressor"])
 def test_an_empty_selection_is_refused(to):
     with pytest.raises(ValueError, match="nothing is selected"):
         recipe([], to)
@@ -186,11 +184,7 @@ def test_llama_cpp_gets_its_own_tensor_names():
     flag, value = recipe(grid(names), "llama.cpp", type="q6_k")
     pattern, _, kind = value.rpartition("=")
     assert (flag, kind) == ("--tensor-type", "q6_k")
-    tensors = [
-        f"blk.{n}.{part}.weight"
-        for n in range(LAYERS)
-        for part in ("attn_output", "ffn_down", "ffn_down_exps")
-    ]
+    tensors = [f"blk.{n}.{part}.weight" for n in range(LAYERS) for part in ("attn_output", "ffn_down", "ffn_down_exps")]
     assert [name for name in tensors if re.search(pattern, name)] == [
         "blk.0.attn_output.weight",
         "blk.0.ffn_down.weight",

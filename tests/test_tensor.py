@@ -95,7 +95,5 @@ def test_what_is_no_real_number_is_refused(array):
 
 
 def test_an_unknown_dtype_is_refused_with_the_tensors_name():
-    with pytest.raises(
-        ValueError, match=r"dtype F4 of 'blocks\.0\.mlp\.weight' is not supported; supported: F64"
-    ):
+    with pytest.raises(ValueError, match=r"dtype F4 of 'blocks\.0\.mlp\.weight' is not supported; supported: F64"):
         Tensor("blocks.0.mlp.weight", (2,), "F4", lambda start, stop: np.zeros(2))

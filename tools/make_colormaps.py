@@ -16,7 +16,7 @@ import numpy as np
 TARGET = Path(__file__).parents[1] / "src" / "layergrid" / "colormaps.json"
 STOPS = 33
 
-# Name in the menu -> kind, and name in the cmap catalog. The two made here have none.
+# Name in the menu -> kind, and name in the cmap catalog. Ours, the default, is made here.
 FROM_CATALOG = {
     "vik": ("diverging", "crameri:vik"),
     "balance": ("diverging", "cmocean:balance"),
@@ -28,14 +28,14 @@ FROM_CATALOG = {
     "magma": ("sequential", "bids:magma"),
     "inferno": ("sequential", "bids:inferno"),
     "mako": ("sequential", "seaborn:mako"),
+    "thermal": ("sequential", "cmocean:thermal"),
 }
 
-# Ends and middle of our default as OKLCh: lightness, chroma, hue in degrees. The arms differ in lightness so
-# that they can agree in length: orange as dark as the blue would be brown, and its chroma makes up for the
-# lightness it keeps.
-BLUE = (0.440, 0.125, 254.0)
+# Ends and middle of our default as OKLCh: lightness, chroma, hue in degrees. Orange as dark as the blue would
+# be brown; its chroma makes up for the lightness it keeps: the arms measure 62 (blue) and 56 in CAM02-UCS.
+BLUE = (0.485, 0.130, 253.0)
 MIDDLE = 0.968
-ORANGE = (0.585, 0.157, 48.0)
+ORANGE = (0.565, 0.155, 46.0)
 
 
 def srgb_from_oklch(lightness: np.ndarray, chroma: np.ndarray, hue: float) -> np.ndarray:
@@ -69,7 +69,7 @@ def srgb_from_oklch(lightness: np.ndarray, chroma: np.ndarray, hue: float) -> np
 
 
 def arm(end: tuple[float, float, float], steps: int) -> np.ndarray:
-    """The middle color to an end: lightness and chroma in equal steps, the hue constant; shape (steps + 1, 3)."""
+    """Middle to end in equal steps of lightness and chroma, the hue constant; shape (steps + 1, 3)."""
     part = np.linspace(0, 1, steps + 1)
     return srgb_from_oklch(MIDDLE + part * (end[0] - MIDDLE), part * end[1], end[2])
 
@@ -78,12 +78,6 @@ def blue_white_orange() -> np.ndarray:
     """Our default map, shape (33, 3) in [0, 1]."""
     half = STOPS // 2
     return np.concatenate([arm(BLUE, half)[::-1], arm(ORANGE, half)[1:]])
-
-
-def grays() -> np.ndarray:
-    """Light to dark in equal steps of lightness, neither pure white nor pure black; shape (33, 3)."""
-    lightness = np.linspace(0.96, 0.2, STOPS)
-    return srgb_from_oklch(lightness, np.zeros(STOPS), 0.0)
 
 
 def hex_colors(rgb: np.ndarray) -> list[str]:
@@ -104,7 +98,6 @@ def main() -> None:
         worst = 255 * np.abs(between - np.asarray(original(fine))[:, :3]).max()
         print(f"{name}: within {worst:.1f} of 255")
         table[name] = {"kind": kind, "stops": hex_colors(stops)}
-    table["grays"] = {"kind": "sequential", "stops": hex_colors(grays())}
     lines = [f"{json.dumps(name)}:{json.dumps(entry, separators=(',', ':'))}" for name, entry in table.items()]
     TARGET.write_text("{\n" + ",\n".join(lines) + "\n}\n")
     print(f"{len(table)} maps, {TARGET.stat().st_size} bytes")

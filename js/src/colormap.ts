@@ -32,6 +32,7 @@ const NAN_GRAY = [150, 150, 150] as const;
 const POSITIVE_INFINITY_PINK = [214, 39, 140] as const;
 const NEGATIVE_INFINITY_TEAL = [0, 128, 110] as const;
 const OFF_SCALE_SHADE = 0.55;
+const DARK = 64; // luma, of 255
 
 /** The 256 x 3 bytes of a table entry, linear in sRGB between its stops. */
 export function tableLut(stops: readonly string[]): Uint8Array {
@@ -64,15 +65,21 @@ export function arrangeLut(lut: Uint8Array, reverse: boolean, levels: number): U
 export function makePalette(lut: Uint8Array): Palette {
   const colors = new Uint32Array(LUT_SIZE + Object.keys(SPECIAL).length);
   for (let i = 0; i < LUT_SIZE; i++) colors[i] = pack(lut[i * 3]!, lut[i * 3 + 1]!, lut[i * 3 + 2]!);
-  const shade = (at: number) => Math.floor(lut[at]! * OFF_SCALE_SHADE + 0.5);
-  const end = (LUT_SIZE - 1) * 3;
-  colors[LUT_SIZE + SPECIAL.below] = pack(shade(0), shade(1), shade(2));
-  colors[LUT_SIZE + SPECIAL.above] = pack(shade(end), shade(end + 1), shade(end + 2));
+  colors[LUT_SIZE + SPECIAL.below] = pack(...offScale(lut.subarray(0, 3)));
+  colors[LUT_SIZE + SPECIAL.above] = pack(...offScale(lut.subarray(-3)));
   colors[LUT_SIZE + SPECIAL.nan] = pack(...NAN_GRAY);
   colors[LUT_SIZE + SPECIAL.positiveInfinity] = pack(...POSITIVE_INFINITY_PINK);
   colors[LUT_SIZE + SPECIAL.negativeInfinity] = pack(...NEGATIVE_INFINITY_TEAL);
   colors[LUT_SIZE + SPECIAL.absent] = 0; // transparent: the page shows through
   return { colors };
+}
+
+/** An end's color darkened, or lightened where it is dark: it must not be taken for a color of the map. */
+function offScale(end: Uint8Array): [number, number, number] {
+  const [red, green, blue] = end as unknown as [number, number, number];
+  const lift = 0.299 * red + 0.587 * green + 0.114 * blue < DARK ? 255 * (1 - OFF_SCALE_SHADE) : 0;
+  const shade = (channel: number) => Math.floor(channel * OFF_SCALE_SHADE + lift + 0.5);
+  return [shade(red), shade(green), shade(blue)];
 }
 
 function pack(red: number, green: number, blue: number): PackedColor {

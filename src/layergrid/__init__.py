@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from layergrid.data import as_dataarray as as_dataarray
     from layergrid.names import Address as Address
     from layergrid.names import parse_name as parse_name
+    from layergrid.names import parse_names as parse_names
     from layergrid.widget import Cell as Cell
     from layergrid.widget import LayerGrid as LayerGrid
 
@@ -24,9 +25,10 @@ _HOME = {
     "LayerGrid": "layergrid.widget",
     "as_dataarray": "layergrid.data",
     "parse_name": "layergrid.names",
+    "parse_names": "layergrid.names",
 }
 
-__all__ = ["Address", "Cell", "LayerGrid", "as_dataarray", "parse_name"]
+__all__ = ["Address", "Cell", "LayerGrid", "as_dataarray", "parse_name", "parse_names"]
 
 
 def __getattr__(name: str) -> Any:

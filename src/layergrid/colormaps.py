@@ -20,6 +20,8 @@ SIZE = 256
 """Colors in a table."""
 
 _OFF_SCALE_SHADE = 0.55
+_DARK = 64.0  # luma, of 255
+_LUMA = np.array([0.299, 0.587, 0.114])
 
 
 @functools.cache
@@ -76,8 +78,12 @@ def lut(name: str, *, reverse: bool = False, levels: int = 0) -> np.ndarray:
 
 
 def off_scale(color: np.ndarray) -> np.ndarray:
-    """The color of values beyond an end of the scale: that end's color, darkened; uint8, any shape."""
-    return _bytes(color * _OFF_SCALE_SHADE)
+    """The colors of values beyond ends of the scale; uint8, shape (..., 3).
+
+    The end's color darkened, or lightened where it is a dark one: it must not be taken for a color of the map.
+    """
+    dark = (color @ _LUMA < _DARK)[..., None]
+    return _bytes(color * _OFF_SCALE_SHADE + np.where(dark, 255 * (1 - _OFF_SCALE_SHADE), 0.0))
 
 
 def _from_stops(stops: list[str]) -> np.ndarray:

@@ -155,9 +155,7 @@ def _pattern(names: Sequence[str], others: Iterable[str]) -> str:
     missed = [name for name in names if not matches(name)]
     hit = [name for name in others if matches(name)]
     if missed or hit:
-        raise RuntimeError(
-            f"the pattern {pattern} misses {missed[:3]} and hits {hit[:3]}; please report this"
-        )
+        raise RuntimeError(f"the pattern {pattern} misses {missed[:3]} and hits {hit[:3]}; please report this")
     return pattern
 
 
@@ -186,9 +184,7 @@ def _products(rows: Iterable[tuple[str, ...]]) -> list[list[list[str]]]:
             best, best_at = [(together, shared) for shared, together in alike.items()], at
     products = []
     for words, rest in best:
-        ordered = [
-            row for row in dict.fromkeys((*r[:best_at], *r[best_at + 1 :]) for r in rows) if row in rest
-        ]
+        ordered = [row for row in dict.fromkeys((*r[:best_at], *r[best_at + 1 :]) for r in rows) if row in rest]
         products += [[*product[:best_at], words, *product[best_at:]] for product in _products(ordered)]
     return products
 
@@ -303,9 +299,7 @@ def _freeze(selection: _Selection) -> Callable[[Any], list[str]]:
         if missing := sorted(names - parameters.keys() - modules):
             close = difflib.get_close_matches(missing[0], parameters, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise ValueError(
-                f"the module has no parameter {missing[0]!r}{hint} ({len(missing)} missing in all)"
-            )
+            raise ValueError(f"the module has no parameter {missing[0]!r}{hint} ({len(missing)} missing in all)")
         frozen = [name for name in parameters if name in names or name.rpartition(".")[0] in names]
         for name in frozen:
             parameters[name].requires_grad_(False)
@@ -319,9 +313,7 @@ def _llama_cpp(selection: _Selection, *, type: str = "q8_0") -> list[str]:
     tensors = dict(zip(everything, _gguf_names(everything), strict=True))
     selected = {name: tensors[name] for name in selection.names}
     if unnamed := [name for name, tensor in selected.items() if tensor is None]:
-        raise ValueError(
-            f"llama.cpp's name of {unnamed[0]!r} is not known; select tensors of the GGUF file itself"
-        )
+        raise ValueError(f"llama.cpp's name of {unnamed[0]!r} is not known; select tensors of the GGUF file itself")
     wanted = tuple(tensor for tensor in dict.fromkeys(selected.values()) if tensor is not None)
     for name in selection.others:
         if tensors[name] in wanted:
@@ -335,9 +327,7 @@ def _llama_cpp(selection: _Selection, *, type: str = "q8_0") -> list[str]:
 
 def _gguf_names(names: Iterable[str]) -> list[str | None]:
     addresses = parse_names(dict.fromkeys(names))
-    return [
-        name if _GGUF_NAME.fullmatch(name) else _gguf_name(address) for name, address in addresses.items()
-    ]
+    return [name if _GGUF_NAME.fullmatch(name) else _gguf_name(address) for name, address in addresses.items()]
 
 
 def _gguf_name(address: Address | None) -> str | None:

@@ -34,10 +34,10 @@ test("levels are flat steps that keep the colors of both ends", () => {
   assert.deepEqual([...new Set(reds)], [0, 85, 170, 255]);
 });
 
-test("off-scale values take the end color, darkened; absent cells are transparent", () => {
+test("off-scale values take the end color, darkened or, where it is dark, lightened; absent cells are transparent", () => {
   const { colors } = makePalette(arrangeLut(ramp, true, 0));
   assert.equal(cssColor(colors[LUT_SIZE + SPECIAL.below]!), "rgb(140,140,140)");
-  assert.equal(cssColor(colors[LUT_SIZE + SPECIAL.above]!), "rgb(0,0,0)");
+  assert.equal(cssColor(colors[LUT_SIZE + SPECIAL.above]!), "rgb(115,115,115)");
   assert.equal(cssColor(colors[LUT_SIZE + SPECIAL.absent]!), "transparent");
 });
 

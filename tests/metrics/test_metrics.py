@@ -26,9 +26,7 @@ MATRICES = {
     "float64": RNG.standard_normal((200, 150)) * 1e3,
     "float16": NORMAL.astype(np.float16),
     "tiny": np.array([[1.0, 2.0], [3.0, 5.0]], np.float32),
-    "drifting": np.concatenate([np.zeros(70000), RNG.normal(1e4, 1, 70000)])
-    .reshape(2, -1)
-    .astype(np.float32),
+    "drifting": np.concatenate([np.zeros(70000), RNG.normal(1e4, 1, 70000)]).reshape(2, -1).astype(np.float32),
 }
 ENTRIES = {
     "norm": lambda x: np.sqrt((x * x).sum()),
@@ -115,9 +113,7 @@ def test_an_infinity_is_the_largest_entry(dtype):
 
 
 def test_an_empty_tensor_has_norm_0_and_no_mean():
-    found = measure(
-        as_tensor(np.zeros((0, 3))), ["norm", "mean", "max", "nan_count", "stable_rank", "quantiles"]
-    )
+    found = measure(as_tensor(np.zeros((0, 3))), ["norm", "mean", "max", "nan_count", "stable_rank", "quantiles"])
     assert (found["norm"], found["nan_count"]) == (0, 0)
     assert all(np.isnan(found[name]).all() for name in ("mean", "max", "stable_rank", "quantiles"))
 

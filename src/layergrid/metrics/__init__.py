@@ -19,9 +19,7 @@ __all__ = ["METRICS", "PAIR_METRICS", "measure", "measure_pair", "metric_info", 
 _PANEL_BYTES = 64 << 20
 
 
-def measure(
-    tensor: Tensor, metrics: Sequence[str | Callable[[np.ndarray], float]]
-) -> dict[str, float | np.ndarray]:
+def measure(tensor: Tensor, metrics: Sequence[str | Callable[[np.ndarray], float]]) -> dict[str, float | np.ndarray]:
     """All metrics asked for, by the names they were asked for; those of the entries share one pass.
 
     Parameters
@@ -77,17 +75,13 @@ def _measure_whole(tensor: Tensor, requests: list[Request]) -> dict[str, float |
 def _parts(tensor: Tensor, axis: str, heads: int) -> Iterator[Tensor]:
     """The rows, columns, or groups of them, each as a tensor; columns are gathered panel by panel."""
     if len(tensor.shape) < 2:
-        raise ValueError(
-            f"{tensor.name!r} of shape {tensor.shape} has no rows and columns to measure per {axis}"
-        )
+        raise ValueError(f"{tensor.name!r} of shape {tensor.shape} has no rows and columns to measure per {axis}")
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
     by_row = axis in ("row", "head")
     length = rows if by_row else columns
     count = heads or length
     if length % count:
-        raise ValueError(
-            f"the {length} {'rows' if by_row else 'columns'} of {tensor.name!r} are not {count} heads"
-        )
+        raise ValueError(f"the {length} {'rows' if by_row else 'columns'} of {tensor.name!r} are not {count} heads")
     width = length // count
     name, dtype = tensor.name, tensor.dtype
     if by_row:

@@ -27,9 +27,7 @@ def measure_pair(base: Tensor, other: Tensor, metrics: Sequence[str]) -> dict[st
         If the shapes differ or a metric is unknown.
     """
     if base.shape != other.shape:
-        raise ValueError(
-            f"{base.name!r} has shape {base.shape}, {other.name!r} has {other.shape}; they must be equal"
-        )
+        raise ValueError(f"{base.name!r} has shape {base.shape}, {other.name!r} has {other.shape}; they must be equal")
     requests = [parse_request(name, PAIR_METRICS) for name in metrics]
     results: dict[str, float] = {}
     if any(r.metric.name not in ("delta_stable_rank", "subspace_overlap") for r in requests):

@@ -99,9 +99,7 @@ def parse_request(text: str, table: dict[str, Metric] = METRICS) -> Request:
     """
     match = _REQUEST.fullmatch(text.strip())
     if match is None:
-        raise ValueError(
-            f"cannot read metric {text!r}; write a name, as 'rms', 'sparsity(1e-6)' or 'rms per row'"
-        )
+        raise ValueError(f"cannot read metric {text!r}; write a name, as 'rms', 'sparsity(1e-6)' or 'rms per row'")
     metric = table.get(match["name"])
     if metric is None:
         raise ValueError(_unknown(match["name"], table))

@@ -217,9 +217,7 @@ def _add_single(summary: Summary, start: int, block: np.ndarray, needs: Needs, s
     return True
 
 
-def _centered(
-    count: int, offset: float, second: float, third: float, fourth: float
-) -> tuple[float, float, float]:
+def _centered(count: int, offset: float, second: float, third: float, fourth: float) -> tuple[float, float, float]:
     """Central moments (sums of powers) from sums about a point that lies `offset` below the mean."""
     square = offset * offset
     return (
@@ -310,9 +308,7 @@ def _summary_of_codes(values: np.ndarray, counts: np.ndarray, needs: Needs) -> S
     return summary
 
 
-def _of_codes(
-    summary: Summary, request: Request, values: np.ndarray, counts: np.ndarray
-) -> float | np.ndarray:
+def _of_codes(summary: Summary, request: Request, values: np.ndarray, counts: np.ndarray) -> float | np.ndarray:
     """One metric of a tensor whose codes were counted."""
     name, arguments = request.metric.name, request.arguments
     if name not in ("outlier_share", "quantiles", "entropy"):
