@@ -24,7 +24,7 @@ def text(value: bytes) -> bytes:
 
 
 def gguf_bytes(keys=(), tensors=(), data=b"", *, version=3, tensor_count=None, key_count=None) -> bytes:
-    """A GGUF file of given (key, type and value) and (name, axes, type, offset), counts as they are or not."""
+    """A GGUF file of (key, type and value) and (name, axes, type, offset), with true or false counts."""
     content = b"GGUF" + struct.pack("<I", version)
     content += struct.pack(
         "<QQ",

@@ -1,0 +1,75 @@
+"""Numbers in cells, as an xarray Dataset with labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from layergrid.metrics import metric_info, parse_request
+from layergrid.metrics.registry import METRICS, PAIR_METRICS
+from layergrid.placement import EXPERT_NONE, Cell, component_order
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def to_dataset(
+    cells: Sequence[Cell], numbers: Mapping[int, Mapping[str, Any]], labels: Mapping[str, bool]
+) -> xr.Dataset:
+    """One float64 variable per metric; see `layergrid.scan.scan` for dims and coordinates.
+
+    Parameters
+    ----------
+    numbers : by the cell's place in `cells`; a cell without numbers is NaN, and keeps its parameter's name
+    labels : the metrics, and whether each has a name that is known (False for a function)
+    """
+    import xarray as xr
+
+    axes: dict[str, list[Any]] = {
+        "stack": list(dict.fromkeys(cell.stack for cell in cells)),
+        "layer": sorted({cell.layer for cell in cells}),
+        "component": component_order([cell.component for cell in cells]),
+        "expert": sorted({cell.expert for cell in cells}),
+    }
+    if len(axes["stack"]) == 1:
+        del axes["stack"]
+    if axes["expert"] == [EXPERT_NONE]:
+        del axes["expert"]
+    shape = tuple(len(axis) for axis in axes.values())
+    ranks = {dim: {label: place for place, label in enumerate(axis)} for dim, axis in axes.items()}
+    places = [tuple(ranks[dim][getattr(cell, dim)] for dim in axes) for cell in cells]
+    parameter = np.full(shape, "", dtype=object)
+    for place, cell in zip(places, cells, strict=True):
+        parameter[place] = cell.parameter
+    variables: dict[str, Any] = {}
+    coordinates: dict[str, Any] = {**axes, "parameter": (tuple(axes), parameter)}
+    for label, is_named in labels.items():
+        lengths = {np.size(values[label]) for values in numbers.values() if np.ndim(values[label])}
+        extra = (max(lengths),) if lengths else ()
+        values = np.full(shape + extra, np.nan)
+        for index, found in numbers.items():
+            if extra:  # of matrices of different heights, the shorter ones end in NaN
+                number = np.atleast_1d(found[label])
+                values[places[index]][: number.size] = number
+            else:
+                values[places[index]] = found[label]
+        dims = tuple(axes)
+        if extra:
+            dim, ticks = _own_dim(label, is_named)
+            dims += (dim,)
+            if len(ticks) == extra[0]:
+                coordinates[dim] = ticks
+        info = metric_info(label) if is_named else {"long_name": label, "units": ""}
+        variables[label] = (dims, values, info)
+    return xr.Dataset(variables, coordinates)
+
+
+def _own_dim(label: str, is_named: bool) -> tuple[str, list[float]]:
+    """The dim of a metric that gives several numbers, and its coordinate where it has one."""
+    if not is_named:
+        return f"{label} entry", []
+    request = parse_request(label, METRICS | PAIR_METRICS)
+    ticks = list(request.arguments) if request.metric.many and request.axis is None else []
+    return f"{label} {request.axis or ('q' if ticks else 'rank')}", ticks

@@ -1,0 +1,187 @@
+"""Which cell of the grid each tensor belongs to."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+
+from layergrid.names import Address, parse_names
+from layergrid.tensor import Tensor
+
+Include = Literal["matrices", "weights", "all"]
+
+EXPERT_NONE = -1
+"""In the `expert` dimension, the place of what belongs to no expert."""
+
+# The order of the columns; components of other names follow in the order of the source.
+_ORDER = (
+    *(
+        "attn.qkv",
+        "attn.q",
+        "attn.q_a",
+        "attn.q_b",
+        "attn.k",
+        "attn.kv",
+        "attn.kv_a",
+        "attn.kv_b",
+        "attn.k_b",
+    ),
+    *("attn.v", "attn.v_b", "attn.o"),
+    *("cross_attn.q", "cross_attn.k", "cross_attn.kv", "cross_attn.v", "cross_attn.o"),
+    *("moe.router", "moe.shared_gate", "mlp.gate_up", "mlp.up", "mlp.gate", "mlp.down"),
+    *("ssm.in", "ssm.conv", "ssm.x", "ssm.dt", "ssm.A", "ssm.D", "ssm.out"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One cell of the grid, and the numbers it stands for."""
+
+    stack: str
+    layer: int
+    component: str
+    expert: int
+    """From 0; `EXPERT_NONE` for what belongs to no expert."""
+    parameter: str
+    """Full name of the tensor, as the source has it."""
+    tensor: Tensor | None
+    """What is measured: the tensor, or its slice where it holds several layers or experts; None where the
+    source knows the name but could not read the tensor."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """All cells of a model, and the tensors that have none."""
+
+    cells: tuple[Cell, ...]
+    outside: tuple[str, ...]
+    """Tensors of no block (embeddings, heads, final norms) and, with their reason, those left out."""
+
+
+def place(
+    tensors: Mapping[str, Tensor], missing: Sequence[str] = (), include: Include = "matrices"
+) -> Placement:
+    """The cells of a model's tensors.
+
+    Parameters
+    ----------
+    missing : names of tensors that could not be read; their cells are there, without a tensor
+    include : "matrices", weights of two axes or more; "weights", also vectors such as those of norms; "all",
+        also biases, each a component of its own: ``attn.q.bias``
+    """
+    if include not in get_args(Include):
+        raise ValueError(f"include must be one of {', '.join(get_args(Include))}, got {include!r}")
+    shapes: dict[str, tuple[int, ...] | None] = {name: tensor.shape for name, tensor in tensors.items()}
+    addresses = parse_names({**dict.fromkeys(missing), **shapes})
+    cells: list[tuple[Cell, Address]] = []
+    outside = []
+    for name, address in addresses.items():
+        if address is None:
+            outside.append(name)
+        elif "packed" in address.flags:
+            outside.append(f"{name}: packed integers, not weights; scan the unquantised or a GGUF version")
+        elif not any(flag.startswith("quant_") for flag in address.flags):
+            cells.extend(
+                (cell, address)
+                for cell in _cells(name, address, tensors.get(name))
+                if _is_included(address, cell.tensor, include)
+            )
+    return Placement(*_told_apart(cells, outside))
+
+
+def component_order(components: Sequence[str]) -> list[str]:
+    """The components without repetition, those of the usual blocks first and in their usual order."""
+    rank = {component: position for position, component in enumerate(_ORDER)}
+    return sorted(dict.fromkeys(components), key=lambda component: rank.get(component, len(rank)))
+
+
+def _is_included(address: Address, tensor: Tensor | None, include: Include) -> bool:
+    if "bias" in address.flags:
+        return include == "all"
+    return include != "matrices" or tensor is None or len(tensor.shape) >= 2
+
+
+def _cells(name: str, address: Address, tensor: Tensor | None) -> Iterator[Cell]:
+    """The cells of one tensor: several where it holds all layers, all experts or both."""
+    component = address.component
+    if address.expert == "shared":
+        component += ".shared"
+    for suffix in ("lora_A", "lora_B", "bias"):
+        if suffix in address.flags:
+            component += f".{suffix}"
+    for layer, of_layer in _along_axis(tensor) if address.layer is None else [(address.layer, tensor)]:
+        experts: Iterator[tuple[int, Tensor | None]] | list[tuple[int, Tensor | None]]
+        if address.expert == "*":
+            experts = _along_axis(of_layer)
+        else:
+            experts = [(address.expert if isinstance(address.expert, int) else EXPERT_NONE, of_layer)]
+        for expert, part in experts:
+            yield Cell(address.stack, layer, component, expert, name, part)
+
+
+def _along_axis(tensor: Tensor | None) -> Iterator[tuple[int, Tensor | None]]:
+    """The slices of a tensor along its first axis, with their index; none where it has no axis."""
+    if tensor is None or not tensor.shape:
+        return
+    shape = tensor.shape[1:]
+    size = math.prod(shape)
+    for index in range(tensor.shape[0]):
+        read = ElementsFrom(tensor, index * size)
+        yield index, replace(tensor, name=f"{tensor.name}[{index}]", shape=shape, read=read)
+
+
+@dataclass(frozen=True, eq=False)
+class ElementsFrom:
+    """The elements of a tensor from some offset on, as `Tensor.read` gives them."""
+
+    tensor: Tensor
+    offset: int
+
+    def __call__(self, start: int, stop: int) -> np.ndarray:
+        """Elements start..stop, counted from the offset."""
+        return self.tensor.read(self.offset + start, self.offset + stop)
+
+
+def _told_apart(
+    cells: Sequence[tuple[Cell, Address]], outside: list[str]
+) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
+    """Give the tensors of one place, such as the two norms of a block, components of their own.
+
+    They are told apart by what the code calls them, ``norm.input_layernorm``, then by the last word too. What
+    even then shares a cell is left out, and said so.
+    """
+    named = [cell for cell, _ in cells]
+    parts = [address.part for _, address in cells]
+    leaves = [cell.parameter.rpartition(".")[2] for cell in named]
+    for suffixes in (parts, leaves):
+        crowded = _crowded(named)
+        named = [
+            replace(cell, component=f"{cell.component}.{suffix}")
+            if suffix and (cell.stack, cell.component) in crowded
+            else cell
+            for cell, suffix in zip(named, suffixes, strict=True)
+        ]
+    first: dict[tuple[str, int, str, int], str] = {}
+    kept = []
+    for cell in named:
+        other = first.setdefault(_key(cell), cell.parameter)
+        if other == cell.parameter:
+            kept.append(cell)
+        else:
+            outside.append(f"{cell.parameter}: in the place of {other}")
+    return tuple(kept), tuple(outside)
+
+
+def _key(cell: Cell) -> tuple[str, int, str, int]:
+    return cell.stack, cell.layer, cell.component, cell.expert
+
+
+def _crowded(cells: Sequence[Cell]) -> set[tuple[str, str]]:
+    """(stack, component) of which some layer has more than one."""
+    count = Counter(_key(cell) for cell in cells)
+    return {(stack, component) for (stack, _, component, _), number in count.items() if number > 1}

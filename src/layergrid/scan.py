@@ -1,0 +1,168 @@
+"""From a checkpoint or a model to a Dataset: every metric of every tensor, in its cell."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from layergrid.dataset import to_dataset
+from layergrid.kept import KeptResults, default_folder
+from layergrid.metrics import measure, parse_request
+from layergrid.placement import Cell, Include, place
+from layergrid.sources import Source, SourceError, open_source
+from layergrid.tasks import Failure, Job, run_jobs
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Metric = str | Callable[..., float]
+
+# Measured beside whatever is asked for, in the same pass, so that damaged weights do not go unnoticed.
+_COUNTS = ("nan_count", "inf_count")
+
+
+def scan(
+    source: Any,
+    metrics: Metric | Sequence[Metric] = ("rms",),
+    *,
+    what: Literal["weight", "grad"] = "weight",
+    include: Include = "matrices",
+    executor: Executor | None = None,
+    progress: bool = True,
+    cache: bool | str | os.PathLike[str] | None = None,
+    on_error: Literal["raise", "skip"] = "raise",
+) -> xr.Dataset:
+    """Measure every weight matrix of a model, block by block, without holding it in memory.
+
+    Parameters
+    ----------
+    source : path of a safetensors or GGUF file, of an index or of a folder with either; a torch module; a
+        mapping of arrays, nested or not. Nothing is ever unpickled.
+    metrics : names (``"rms"``, ``"stable_rank"``, ``"sparsity(1e-3)"``) or functions from an array to a
+        number; one or several
+    what : "grad" for the gradients of a module instead of its weights
+    include : "matrices", weights of two axes or more; "weights", also vectors such as those of norms; "all",
+        also biases
+    executor : any `concurrent.futures.Executor`: processes, ``distributed.Client(...).get_executor()``,
+        ``mpi4py.futures`` ...; None for threads, one per core. Workers elsewhere must see the same paths.
+    progress : shows a bar, where tqdm is installed
+    cache : folder in which results are kept, by file and metric; True for the user's own cache folder. A file
+        that has changed is measured again. Functions and what is in memory are always measured.
+    on_error : with "skip", a damaged shard or tensor is left out: its cells are NaN, and the attribute
+        ``skipped`` says why
+
+    Returns
+    -------
+    Dataset with one variable per metric, float64, of dims (layer, component), with ``stack`` before them
+    where the model has several stacks, ``expert`` after them where it has experts (-1 for what belongs to
+    none), and a dim of the metric's own last where it gives several numbers. The coordinate ``parameter``
+    holds the tensor's name, "" where the layer has no such component. Attributes, a line for each tensor:
+    ``outside`` (of no block), ``skipped`` and ``non_finite`` (with NaN or infinite entries, and how many);
+    ``source`` and ``format``.
+
+    Raises
+    ------
+    SourceError
+        If the source is damaged, pickled or unknown, or has no tensor that belongs to a block. A ValueError.
+    ValueError
+        If a metric is unknown.
+    """
+    chosen = metric_list(metrics)
+    for metric in chosen:
+        if isinstance(metric, str):
+            parse_request(metric)
+    opened = open_source(source, what=what, on_error=on_error)
+    placement = place(opened.tensors, opened.missing, include)
+    if not placement.cells:
+        raise _no_cells(opened, placement.outside)
+    cells = placement.cells
+    asked: list[Metric] = [*chosen, *(count for count in _COUNTS if count not in chosen)]
+    numbers, failures = _measured(opened, cells, asked, executor, progress, cache, on_error == "skip")
+    labels = {metric_label(metric): isinstance(metric, str) for metric in chosen}
+    dataset = to_dataset(cells, numbers, labels)
+    skipped = {**opened.skipped, **{cells[index].parameter: failures[index].reason for index in failures}}
+    dataset.attrs = {
+        "source": opened.label,
+        "format": opened.format,
+        "outside": "\n".join(placement.outside),
+        "skipped": "\n".join(f"{name}: {reason}" for name, reason in skipped.items()),
+        "non_finite": "\n".join(_non_finite(cells, numbers)),
+    }
+    return dataset
+
+
+def metric_list(metrics: Metric | Sequence[Metric]) -> list[Metric]:
+    """The metrics asked for, one or several, as a list without repetition."""
+    chosen = [metrics] if isinstance(metrics, str) or callable(metrics) else list(metrics)
+    if not chosen:
+        raise ValueError("metrics is empty; name at least one, such as 'rms'")
+    return list(dict.fromkeys(chosen))
+
+
+def metric_label(metric: Metric) -> str:
+    """What a metric is called: its name as asked for, or the function's."""
+    return metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
+
+
+def _measured(
+    opened: Source,
+    cells: Sequence[Cell],
+    metrics: Sequence[Metric],
+    executor: Executor | None,
+    progress: bool,
+    cache: bool | str | os.PathLike[str] | None,
+    skip_errors: bool,
+) -> tuple[dict[int, Mapping[str, Any]], dict[int, Failure]]:
+    """The numbers of every cell that has a tensor, kept ones first, and the cells that failed."""
+    jobs = {index: Job(index, (cell.tensor,)) for index, cell in enumerate(cells) if cell.tensor is not None}
+    run = partial(
+        run_jobs,
+        partial(measure, metrics=metrics),
+        executor=executor,
+        progress=progress,
+        skip_errors=skip_errors,
+    )
+    numbers: dict[int, Mapping[str, Any]] = {}
+    names = [metric for metric in metrics if isinstance(metric, str)]
+    if not cache or len(names) < len(metrics):
+        return numbers, run(jobs=list(jobs.values()), done=numbers.__setitem__)
+    by_file: dict[str, dict[str, int]] = defaultdict(dict)
+    for index, job in jobs.items():
+        identity = opened.identities.get(cells[index].parameter)
+        if identity:
+            by_file[identity][job.tensors[0].name] = index
+    with KeptResults(default_folder() if cache is True else cache) as kept:
+        for identity, places in by_file.items():
+            for name, found in kept.find(identity, list(places), names).items():
+                numbers[places[name]] = found
+
+        def keep(index: int, found: Mapping[str, Any]) -> None:
+            numbers[index] = found
+            identity = opened.identities.get(cells[index].parameter)
+            if identity:
+                kept.add(identity, jobs[index].tensors[0].name, found)
+
+        failures = run(jobs=[job for index, job in jobs.items() if index not in numbers], done=keep)
+    return numbers, failures
+
+
+def _non_finite(cells: Sequence[Cell], numbers: Mapping[int, Mapping[str, Any]]) -> list[str]:
+    """A line for each tensor with NaN or infinite entries, saying how many."""
+    lines = []
+    for index, found in sorted(numbers.items()):
+        nan, inf = (int(found[count]) for count in _COUNTS)
+        if nan or inf:
+            lines.append(f"{cells[index].parameter}: {nan} NaN, {inf} infinite")
+    return lines
+
+
+def _no_cells(opened: Source, outside: Sequence[str]) -> SourceError:
+    examples = ", ".join(map(ascii, outside[:3] or list(opened.tensors)[:3]))
+    return SourceError(
+        f"{opened.label} has {len(opened.tensors)} tensors, but no weight to measure in a numbered layer "
+        f"(the first: {examples}); include='all' also takes vectors and biases"
+    )
