@@ -125,9 +125,7 @@ def folded(
     alpha / sqrt(rank) of rsLoRA: D. Kalajdzievski (2023), arXiv:2312.03732.
     """
     if adapter.config.get("use_dora"):
-        raise SourceError(
-            f"{adapter.label} is a DoRA adapter, whose sum is not linear; merge it with PEFT first"
-        )
+        raise SourceError(f"{adapter.label} is a DoRA adapter, no plain sum; merge it with PEFT first")
     found: dict[_Key, Cell] = {}
     loose = []
     for (stack, layer, component, expert), down in halves.items():

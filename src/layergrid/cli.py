@@ -1,0 +1,195 @@
+"""The layergrid command: a checkpoint in, a table, file or heatmap in the terminal out."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO, get_args
+
+import numpy as np
+
+from layergrid.placement import Include
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_EXAMPLES = """examples:
+  layergrid scan model/                                     # rms of every matrix, as a heatmap here
+  layergrid scan model.gguf --metric stable_rank --metric "sparsity(1e-3)"
+  layergrid scan base/ --compare tuned/ --save change.csv   # how much each matrix changed
+  layergrid scan model/ --json --quiet | jq '.cells[0]'
+
+exit codes: 0 done; 1 the checkpoint cannot be read; 2 wrong arguments;
+  3 done, but parts were skipped (--skip-errors); 130 interrupted"""
+
+_SAVED = (".csv", ".html", ".nc", ".pdf", ".png", ".svg")
+_SHADES = " ░▒▓█"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code.
+
+    Parameters
+    ----------
+    arguments : what follows the command's name; None for those of this process
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        dataset = _measured(options)
+        if options.save is not None:
+            _save(dataset, options.save)
+        if options.json:
+            json.dump(as_json(dataset), sys.stdout)
+            print()
+        elif options.save is None:
+            _print_heatmaps(dataset, sys.stdout)
+    except KeyboardInterrupt:
+        return 130
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        print(f"layergrid: {error}", file=sys.stderr)
+        return 1
+    if dataset.attrs["skipped"]:
+        print(f"layergrid: skipped\n{dataset.attrs['skipped']}", file=sys.stderr)
+        return 3
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="layergrid",
+        description="One number per layer and component of a neural network.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    scan = commands.add_parser(
+        "scan",
+        help="measure the weights of a checkpoint",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    scan.add_argument("path", help="a safetensors or GGUF file, an index, or a folder with either")
+    scan.add_argument(
+        "--metric",
+        action="append",
+        metavar="NAME",
+        help="what to measure, may be repeated (default: rms; with --compare: relative_change)",
+    )
+    scan.add_argument("--compare", metavar="OTHER", help="measure the change from PATH to this one, or LoRA")
+    scan.add_argument(
+        "--include", choices=get_args(Include), default="matrices", help="which tensors to measure"
+    )
+    scan.add_argument("--save", type=_target, metavar="FILE", help=f"write the result: {' '.join(_SAVED)}")
+    scan.add_argument("--json", action="store_true", help="print the result as JSON")
+    scan.add_argument("--cache", metavar="FOLDER", help="keep results there, and resume an interrupted scan")
+    scan.add_argument(
+        "--skip-errors", action="store_true", help="leave damaged shards out instead of stopping"
+    )
+    scan.add_argument("--quiet", action="store_true", help="no progress bar")
+    return parser
+
+
+def _target(text: str) -> Path:
+    path = Path(text)
+    if path.suffix not in _SAVED:
+        raise argparse.ArgumentTypeError(f"{text!r} must end in one of {', '.join(_SAVED)}")
+    return path
+
+
+def _measured(options: argparse.Namespace) -> xr.Dataset:
+    shared: dict[str, Any] = {
+        "include": options.include,
+        "progress": not options.quiet,
+        "on_error": "skip" if options.skip_errors else "raise",
+    }
+    if options.compare is not None:
+        from layergrid.compare import compare
+
+        return compare(options.path, options.compare, options.metric or ["relative_change"], **shared)
+    from layergrid.scan import scan
+
+    return scan(options.path, options.metric or ["rms"], cache=options.cache, **shared)
+
+
+def rows(dataset: xr.Dataset) -> Iterator[dict[str, Any]]:
+    """The cells that are there: labels, parameter, numbers by metric, several numbers as a list."""
+    dims = dataset["parameter"].dims
+    for place, parameter in np.ndenumerate(dataset["parameter"].values):
+        if parameter == "":
+            continue
+        labels = {str(dim): dataset[dim].values[index].item() for dim, index in zip(dims, place, strict=True)}
+        numbers = {str(name): variable.values[place].tolist() for name, variable in dataset.items()}
+        yield {**labels, "parameter": str(parameter), **numbers}
+
+
+def as_json(dataset: xr.Dataset) -> dict[str, Any]:
+    """The dataset for JSON, which has no NaN and no infinities: "NaN", "Infinity", "-Infinity" as texts."""
+    cells = [{key: _plain(value) for key, value in row.items()} for row in rows(dataset)]
+    return {**dataset.attrs, "cells": cells}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def _save(dataset: xr.Dataset, path: Path) -> None:
+    if path.suffix == ".csv":
+        with path.open("w", newline="", encoding="utf-8") as file:
+            table = list(rows(dataset))
+            writer = csv.DictWriter(file, list(table[0]))
+            writer.writeheader()
+            writer.writerows({key: _harmless(value) for key, value in row.items()} for row in table)
+    elif path.suffix == ".nc":
+        dataset.to_netcdf(path)
+    else:
+        import layergrid
+
+        layergrid.LayerGrid(dataset[next(iter(dataset))]).save(path)
+
+
+def _harmless(value: Any) -> Any:
+    """A name that a spreadsheet would take for a formula, marked as text."""
+    if isinstance(value, str):
+        text = value.encode(errors="backslashreplace").decode()
+        return f"'{text}" if text[:1] in tuple("=+-@\t\r") else text
+    return value
+
+
+def _print_heatmaps(dataset: xr.Dataset, file: TextIO) -> None:
+    """Each metric as a block of shades, one character wide cells, rows the layers."""
+    for name, variable in dataset.items():
+        values = variable
+        reduced = [str(dim) for dim in variable.dims if dim not in ("layer", "component")]
+        for dim in reduced:
+            values = values.mean(dim, keep_attrs=True)
+        note = f", mean over {', '.join(reduced)}" if reduced else ""
+        finite = values.values[np.isfinite(values.values)]
+        low, high = (finite.min(), finite.max()) if finite.size else (math.nan, math.nan)
+        title = f"{variable.attrs['long_name']} ({name}{note}): {low:.4g} {_SHADES[1:]} {high:.4g}"
+        print(title, file=file)
+        for number, component in enumerate(dataset["component"].values):
+            print(f"  {number:>3} {_one_line(str(component))}", file=file)
+        for layer, row in zip(dataset["layer"].values, values.values, strict=True):
+            cells = " ".join(f"{_shade(value, low, high)}{value:9.4g}" for value in row)
+            print(f"{layer:>5} {cells}", file=file)
+
+
+def _shade(value: float, low: float, high: float) -> str:
+    if not math.isfinite(value):
+        return _SHADES[0]
+    share = (value - low) / (high - low) if high > low else 0.5
+    return _SHADES[1 + min(3, int(share * 4))]
+
+
+def _one_line(text: str) -> str:
+    """A stranger's text without control characters, which a terminal would obey."""
+    return text if text.isprintable() else ascii(text)
