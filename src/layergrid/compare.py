@@ -142,8 +142,8 @@ def folded(
         transposed = bool(adapter.config.get("fan_in_fan_out"))
         if cell.tensor.shape != (shape[::-1] if transposed else shape):
             raise SourceError(
-                f"{adapter.label}: {down.parameter} makes a change of shape {shape}, but {cell.parameter} has "
-                f"{cell.tensor.shape}; is this the adapter's base model?"
+                f"{adapter.label}: {down.parameter} makes a change of shape {shape}, but {cell.parameter} "
+                f"has {cell.tensor.shape}; is this the adapter's base model?"
             )
         scale = _scale(adapter.config, down.parameter, rank)
         read = FoldedElements(cell.tensor, down.tensor, up.tensor, scale, transposed)

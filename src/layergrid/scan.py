@@ -40,8 +40,8 @@ def scan(
 
     Parameters
     ----------
-    source : path of a safetensors or GGUF file, of an index or of a folder with either; a torch module; a
-        mapping of arrays, nested or not. Nothing is ever unpickled.
+    source : path of a safetensors, GGUF or .npz file, of an index, of a folder with one of the first two; a
+        torch module; a mapping of arrays, nested or not. Nothing is ever unpickled.
     metrics : names (``"rms"``, ``"stable_rank"``, ``"sparsity(1e-3)"``) or functions from an array to a
         number; one or several
     what : "grad" for the gradients of a module instead of its weights

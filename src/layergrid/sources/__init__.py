@@ -20,6 +20,7 @@ from layergrid.sources.checkpoint import (
 from layergrid.sources.files import LocalFile, read_bytes
 from layergrid.sources.gguf import MAGIC, gguf_file
 from layergrid.sources.module import is_module, module_source
+from layergrid.sources.npz import npz_file
 from layergrid.sources.pickles import is_pickle, pickle_refusal
 from layergrid.sources.source import Source, SourceError
 
@@ -33,8 +34,8 @@ def open_source(
 
     Parameters
     ----------
-    source : path of a safetensors or GGUF file, of an index, of a folder with either; a torch module; a
-        mapping of arrays, nested or not
+    source : path of a safetensors, GGUF or .npz file, of an index, of a folder with one of the first two; a
+        torch module; a mapping of arrays, nested or not
     what : "grad" for the gradients of a module
     on_error : with "skip", what cannot be read is listed in `Source.skipped` instead of raising
 
@@ -73,9 +74,11 @@ def _open_path(path: Path, on_error: Literal["raise", "skip"]) -> Source:
     magic = read_bytes(file, 0, min(8, file.size))
     if magic[:4] == MAGIC:
         return gguf_file(file, folder)
+    if path.suffix == ".npz":
+        return npz_file(file)
     if path.suffix == ".safetensors" or magic[8:9] == b"{":
         return single_safetensors(file, folder, on_error)
-    raise SourceError(f"{path} is no checkpoint that can be read; supported: .safetensors and .gguf")
+    raise SourceError(f"{path} is no checkpoint that can be read; supported: .safetensors, .gguf and .npz")
 
 
 def _open_folder(folder: LocalFolder, on_error: Literal["raise", "skip"]) -> Source:
