@@ -125,6 +125,8 @@ class _Member:
         return shape, fortran, dtype, stream.tell()
 
     def _data_offset(self) -> int:
+        if self.info.header_offset < 0:
+            self.fail("begins before the start of the file; is the download complete?")
         local = read_bytes(self.file, self.info.header_offset, _LOCAL_HEADER_BYTES)
         lengths = int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little")
         offset = self.info.header_offset + _LOCAL_HEADER_BYTES + lengths
@@ -183,7 +185,10 @@ class _Bytes(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._position = max(0, offset + (0, self._position, self._file.size)[whence])
+        position = offset + (0, self._position, self._file.size)[whence]
+        if position < 0:  # as for any file; a damaged directory can ask for it
+            raise ValueError(f"byte {position} is before the start")
+        self._position = position
         return self._position
 
     def tell(self) -> int:
