@@ -1,0 +1,172 @@
+"""How truthful the findings are: false findings in noise, recall of planted effects, and speed.
+
+Run with ``python benchmarks/insights.py [grids of noise] [planted grids]``; prints the tables of ``insights.md``.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+
+from layergrid.insights import Finding, insights
+from layergrid.matrix import Matrix
+
+NAMES = ("attn.q", "attn.k", "attn.v", "attn.o", "mlp.up", "mlp.down", "mlp.gate")
+TESTED = ("trend", "shape", "relation", "band", "contrast", "outlier")
+SHAPES = ((28, 7), (12, 6), (80, 7))
+NOISES = ("normal", "t3", "AR 0.3", "AR 0.6", "AR 0.9")
+Right = Callable[[Finding], bool]
+
+
+def noise(kind: str, layers: int, components: int, rng: np.random.Generator) -> np.ndarray:
+    """Noise of variance 1 (3 for t3), shape (layers, components); AR(1) starts in its stationary state."""
+    if kind == "t3":
+        return rng.standard_t(3, (layers, components))
+    y = rng.standard_normal((layers, components))
+    rho = float(kind[3:]) if kind.startswith("AR") else 0.0
+    for row in range(1, layers):
+        y[row] = rho * y[row - 1] + np.sqrt(1 - rho * rho) * y[row]
+    return y
+
+
+def grid(y: np.ndarray) -> Matrix:
+    names = NAMES[: y.shape[1]] if y.shape[1] <= 7 else tuple(f"c{i}" for i in range(y.shape[1]))
+    return Matrix(y, tuple(range(len(y))), names)
+
+
+def near(finding: Finding, first: int, last: int, within: int) -> bool:
+    low, high = finding.layers or (-99, -99)
+    return abs(int(low) - first) <= within and abs(int(high) - last) <= within
+
+
+def plant(what: str, size: float, y: np.ndarray, rng: np.random.Generator) -> Right:
+    """Add one effect of a random place and sign to the noise, and give the test of a right finding."""
+    layers = len(y)
+    c = int(rng.integers(y.shape[1]))
+    sign = int(rng.choice([-1, 1]))
+    place = np.linspace(0, 1, layers)
+    up = sign > 0
+    if what == "trend":
+        y[:, c] += sign * size * place
+        return lambda f: (
+            (f.kind, f.components, f.direction) == ("trend", (NAMES[c],), "rising" if up else "falling")
+        )
+    if what == "U":
+        y[:, c] += sign * size * (2 * place - 1) ** 2
+        return lambda f: (
+            (f.kind, f.components, f.direction) == ("shape", (NAMES[c],), "u" if up else "inverted-u")
+        )
+    if what == "peak":
+        first = int(rng.integers(2, layers - 9))
+        y[first : first + 7, c] += sign * size
+        way = "peak" if up else "dip"
+        return lambda f: (f.components, f.direction) == ((NAMES[c],), way) and near(f, first, first + 6, 3)
+    if what == "step":
+        first = int(rng.integers(layers // 4, layers - layers // 4 + 1))
+        y[first:, c] += sign * size
+        way = "step-up" if up else "step-down"
+        return lambda f: (f.components, f.direction) == ((NAMES[c],), way) and near(f, first - 1, first, 3)
+    if what == "band":
+        first = int(rng.integers(0, layers - 3))
+        parts = sorted(rng.choice(y.shape[1], 4, replace=False))
+        y[first : first + 4, parts] += sign * size
+        names = tuple(NAMES[i] for i in parts)
+        way = "high" if up else "low"
+        return lambda f: (
+            (f.kind, f.components, f.direction) == ("band", names, way) and near(f, first, first + 3, 1)
+        )
+    if what == "outlier":
+        row = int(rng.integers(layers))
+        y[row, c] += sign * size
+        return lambda f: f.kind == "outlier" and f.cells == [(row, NAMES[c])]
+    if what == "relation":
+        one, two = sorted(rng.choice(y.shape[1], 2, replace=False))
+        signal = size * rng.standard_normal(layers)
+        y[:, one] += signal
+        y[:, two] += sign * signal
+        names = (NAMES[one], NAMES[two])
+        way = "parallel" if up else "inverse"
+        return lambda f: (f.kind, f.components, f.direction) == ("relation", names, way)
+    if what == "dispersion":
+        y[:, slice(0, 4) if up else slice(4, 7)] *= size
+        way = "more-variable" if up else "less-variable"
+        return lambda f: (f.kind, f.direction, f.groups) == ("contrast", way, ("attn", "mlp"))
+    y[:, :4] += sign * size
+    way = "higher" if up else "lower"
+    return lambda f: (f.kind, f.direction, f.groups) == ("contrast", way, ("attn", "mlp"))
+
+
+PLANTED = {
+    "trend": 6.0,
+    "U": 5.0,
+    "peak": 4.0,
+    "step": 4.0,
+    "band": 3.5,
+    "outlier": 9.0,
+    "relation": 2.5,
+    "dispersion": 3.0,
+    "level": 2.0,
+}
+
+
+def null_table(count: int) -> None:
+    print(f"| grid | noise | any | {' | '.join(TESTED)} |\n|{' --- |' * (3 + len(TESTED))}")
+    for layers, components in SHAPES:
+        for kind in NOISES:
+            rng = np.random.default_rng(20261124)
+            seen: Counter[str] = Counter()
+            for _ in range(count):
+                kinds = {f.kind for f in insights(grid(noise(kind, layers, components, rng)))} & set(TESTED)
+                seen.update(kinds)
+                seen["any"] += bool(kinds)
+            cells = " | ".join(f"{seen[k] / count:.3f}" for k in ("any", *TESTED))
+            print(f"| {layers} x {components} | {kind} | {cells} |", flush=True)
+
+
+def recall_table(count: int) -> None:
+    parts = (0.5, 0.75, 1.0, 1.25)
+    heads = " | ".join(f"{part:g}" for part in parts)
+    print(
+        f"\n| planted (full size) | noise | recall at {heads} of it | other findings |\n|{' --- |' * (3 + len(parts))}"
+    )
+    for what, size in PLANTED.items():
+        for kind in ("normal", "AR 0.3"):
+            recall, extra = [], 0.0
+            for part in parts:
+                rng = np.random.default_rng(7)
+                hits = 0
+                for _ in range(count):
+                    y = noise(kind, 28, 7, rng)
+                    # A ratio of spreads shrinks towards 1, everything else towards 0.
+                    right = plant(what, size**part if what == "dispersion" else size * part, y, rng)
+                    found = [f for f in insights(grid(y)) if f.kind in TESTED]
+                    hits += any(right(f) for f in found)
+                    if part == 1.0:
+                        extra += sum(not right(f) for f in found) / count
+                recall.append(hits / count)
+            cells = " | ".join(f"{r:.2f}" for r in recall)
+            print(f"| {what} ({size:g}) | {kind} | {cells} | {extra:.2f} |", flush=True)
+
+
+def speed_table() -> None:
+    print("\n| grid | median of 5, ms |\n| --- | --- |")
+    rng = np.random.default_rng(0)
+    for layers, components in ((28, 7), (61, 771), (1000, 7)):
+        matrix = grid(noise("AR 0.3", layers, components, rng))
+        insights(matrix)
+        times = []
+        for _ in range(5):
+            start = time.perf_counter()
+            insights(matrix)
+            times.append(time.perf_counter() - start)
+        print(f"| {layers} x {components} | {1000 * float(np.median(times)):.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    null_table(int(sys.argv[1]) if len(sys.argv) > 1 else 500)
+    recall_table(int(sys.argv[2]) if len(sys.argv) > 2 else 200)
+    speed_table()

@@ -1,0 +1,115 @@
+"""Kind ``band``: layers where several components are high, or low, together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from layergrid.insights import serial, templates
+from layergrid.insights.finding import Finding, chance, layer_range, listed, number
+from layergrid.insights.multiplicity import SHARES
+from layergrid.insights.series import Series, level_and_slope
+
+TAKES_PART = 0.005
+"""A component takes part in a band where its own chance of such layers is below this."""
+
+TEST = "all but the most significant component of the best window (partial conjunction), AR(1) noise"
+_BATCH = 32
+# Fisher's sum adds up what each p-value is off: with hundreds of components that alone looks like a band.
+_MOST_TOGETHER = 12
+
+
+@dataclass(frozen=True, eq=False)
+class _Windows:
+    first: np.ndarray
+    last: np.ndarray
+    high: np.ndarray
+    """Chance of a component as high as this in this window, shape (windows, components); the better of box and bump."""
+    low: np.ndarray
+
+
+def bands(series: Series, alpha: float) -> list[Finding]:
+    """The bands, none overlapping another of the same direction.
+
+    Asks of each window of layers that at least *two* components be high: a single component's peak is no band.
+
+    References
+    ----------
+    Y. Benjamini, R. Heller (2008), "Screening for partial conjunction hypotheses", Biometrics 64, pp. 1215-1222.
+    """
+    components = int(series.tested.sum())
+    if components < 2:
+        return []
+    tried = _windows(series)
+    found: list[Finding] = []
+    for direction, p in (("high", tried.high), ("low", tried.low)):
+        # Two directions and all windows; these overlap so much that Bonferroni leaves room for both ways to ask.
+        corrected = np.minimum(1.0, _two_or_more(p[:, series.tested]) * 2 * len(p) / SHARES["band"])
+        parts = p <= TAKES_PART
+        evidence = np.where(parts, -np.log(np.maximum(p, 1e-300)), 0.0).sum(axis=1)
+        evidence[corrected > alpha] = 0.0
+        while evidence.max() > 0:
+            best = int(evidence.argmax())
+            columns = np.flatnonzero(parts[best])
+            first, last = int(tried.first[best]), int(tried.last[best])
+            found.append(_band(series, direction, first, last, columns, float(corrected[best])))
+            evidence[(tried.first <= last) & (tried.last >= first)] = 0.0
+    return found
+
+
+def _two_or_more(p: np.ndarray) -> np.ndarray:
+    """Chance of each window, shape (windows,), if at most one component is truly far there.
+
+    The most significant component is left out; the others are asked by the smallest (Bonferroni), which sees two among
+    many, and by all together (Fisher), which sees several that are less far.
+    """
+    from scipy.special import gammaincc
+
+    others = np.sort(p, axis=1)[:, 1:]
+    count = others.shape[1]
+    smallest = others[:, 0] * count
+    if count > _MOST_TOGETHER:
+        return cast(np.ndarray, smallest)
+    fisher = gammaincc(count, -np.log(np.maximum(others, 1e-300)).sum(axis=1))
+    return cast(np.ndarray, np.minimum(smallest, fisher))
+
+
+def _windows(series: Series) -> _Windows:
+    layers, components = series.values.shape
+    template = templates.bands(layers)
+    half = template.columns.shape[1] // 2
+    high, low = np.ones((half, components)), np.ones((half, components))
+    for block in series.blocks:
+        forms = template.columns[block.rows]
+        for start in range(0, len(block.columns), _BATCH):
+            part = slice(start, start + _BATCH)
+            columns = block.columns[part]
+            prior = series.log_prior[:, columns]
+            fit = serial.regress(level_and_slope(block.rows), forms, block.y[:, part])
+            up, down = serial.upper_tail(fit, prior), serial.lower_tail(fit, prior)
+            high[:, columns] = np.minimum(1.0, 2 * np.minimum(up[:half], up[half:]))
+            low[:, columns] = np.minimum(1.0, 2 * np.minimum(down[:half], down[half:]))
+    return _Windows(template.first[:half], template.last[:half], high, low)
+
+
+def _band(series: Series, direction: str, first: int, last: int, columns: np.ndarray, p: float) -> Finding:
+    names = tuple(series.matrix.components[c] for c in columns)
+    inside = series.standard[first : last + 1, columns].mean()
+    outside = np.delete(series.standard[:, columns], slice(first, last + 1), axis=0).mean()
+    span = series.span(first, last)
+    shift = float(inside - outside)
+    return Finding(
+        kind="band",
+        components=names,
+        layers=span,
+        direction=direction,
+        cells=series.cells(range(first, last + 1), [int(c) for c in columns]),
+        effect=shift,
+        effect_name="mean shift in standard deviations of the component",
+        p=p,
+        test=TEST,
+        statement=f"{listed(names)} are {direction} together at {layer_range(*span)}, by {number(abs(shift))} "
+        f"standard deviations of their own on average ({chance(p)}).",
+    )

@@ -1,0 +1,197 @@
+"""The kinds that are counted, not tested: ``region``, ``constant``, ``identical``, ``absent`` and ``missing``."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+import numpy as np
+
+from layergrid.insights.finding import Finding, layer_range, listed, number
+from layergrid.insights.series import Series
+
+EXTREME = 0.12
+"""A region holds values within this share of the grid's whole range from its highest or lowest value."""
+
+NEGLIGIBLE = 0.05
+"""A component is constant whose standard deviation is at most this share of the whole grid's."""
+
+SAME = 1e-6
+"""Two components are identical that differ nowhere by more than this share of their largest value."""
+
+_MOST_REGIONS = 6
+NOT_TESTED = float("nan")
+
+
+def regions(series: Series) -> list[Finding]:
+    """Runs of two or more layers of a component that hold the grid's highest or lowest values, most extreme first."""
+    values = series.terms
+    finite = values[np.isfinite(values)]
+    if finite.size < 2 or len(values) < 3:
+        return []
+    low, high = float(finite.min()), float(finite.max())
+    margin = EXTREME * (high - low)
+    if not high - low > 1e-6 * max(abs(high), abs(low)):
+        return []
+    out = []
+    for direction, inside in (("high", values >= high - margin), ("low", values <= low + margin)):
+        # Where a quarter of the grid lies at the edge, that is its level and no region.
+        if inside.sum() > 0.25 * finite.size:
+            continue
+        runs = [
+            (first, last, c)
+            for c in range(values.shape[1])
+            for first, last in _runs(inside[:, c])
+            if last > first
+        ]
+        sign = 1 if direction == "high" else -1
+        runs.sort(key=lambda run: -sign * _peak(values[run[0] : run[1] + 1, run[2]], sign))
+        out += [_region(series, direction, *run) for run in runs[:_MOST_REGIONS]]
+    return out
+
+
+def constants(series: Series, moving: set[int]) -> list[Finding]:
+    """Components that hardly vary; those in `moving`, where a trend or shape was found all the same, are none."""
+    finite = np.isfinite(series.values)
+    if finite.sum() < 2:
+        return []
+    size = float(np.nanmax(np.abs(series.values)))
+    values = series.values / (size if size > 0 else 1.0)
+    whole = float(np.nanstd(values))
+    out = []
+    for c in np.flatnonzero(finite.sum(axis=0) >= 3):
+        spread = float(np.nanstd(values[:, c]))
+        if whole > 1e-6 and spread <= NEGLIGIBLE * whole and c not in moving:
+            rows = np.flatnonzero(finite[:, c])
+            span, name = series.span(int(rows[0]), int(rows[-1])), series.matrix.components[c]
+            middle = float(np.nanmedian(series.values[:, c]))
+            out.append(
+                Finding(
+                    kind="constant",
+                    components=(name,),
+                    layers=span,
+                    direction=None,
+                    cells=series.cells(rows, [int(c)]),
+                    effect=spread / whole,
+                    effect_name="standard deviation as a share of the whole grid's",
+                    p=NOT_TESTED,
+                    test=f"standard deviation at most {NEGLIGIBLE:g} of the whole grid's",
+                    statement=f"{name} is constant at about {number(middle)}: its spread is "
+                    f"{100 * spread / whole:.2g} % of the whole grid's.",
+                )
+            )
+    return out
+
+
+def identical_groups(series: Series) -> list[list[int]]:
+    """Component indices that hold the same numbers, grouped; groups of two or more."""
+    values = series.values
+    usable = [c for c in range(values.shape[1]) if np.isfinite(values[:, c]).sum() >= 3]
+    with_gaps = np.nan_to_num(values)
+    keyed = sorted((np.isfinite(values[:, c]).tobytes(), float(with_gaps[:, c].mean()), c) for c in usable)
+    groups: list[list[int]] = []
+    # Equal columns have equal means but for rounding, so they are neighbours here.
+    for _, _, c in keyed:
+        if groups and _same(values[:, groups[-1][0]], values[:, c]):
+            groups[-1].append(c)
+        else:
+            groups.append([c])
+    return [sorted(group) for group in groups if len(group) > 1]
+
+
+def identicals(series: Series, groups: list[list[int]]) -> list[Finding]:
+    """One finding for each group of components that hold the same numbers; none where all the grid is one number."""
+    out = []
+    for group in groups:
+        rows = np.flatnonzero(np.isfinite(series.values[:, group[0]]))
+        names = tuple(series.matrix.components[c] for c in group)
+        apart = float(np.nanmax(np.ptp(series.values[np.ix_(rows, group)], axis=1)))
+        out.append(
+            Finding(
+                kind="identical",
+                components=names,
+                layers=series.span(int(rows[0]), int(rows[-1])),
+                direction=None,
+                cells=series.cells(rows, group),
+                effect=apart,
+                effect_name="largest difference",
+                p=NOT_TESTED,
+                test=f"no difference beyond {SAME:g} of the largest value",
+                statement=f"{listed(names)} hold the same numbers (largest difference {number(apart)}).",
+            )
+        )
+    return out
+
+
+def gaps(series: Series) -> list[Finding]:
+    """One finding of absent cells and one of missing cells, for each component that has some."""
+    matrix = series.matrix
+    absent = np.zeros(matrix.values.shape, bool) if matrix.absent is None else matrix.absent
+    missing = ~np.isfinite(matrix.values) & ~absent
+    out = []
+    for c in np.flatnonzero(absent.any(axis=0)):
+        out.append(_gap(series, "absent", int(c), np.flatnonzero(absent[:, c]), "do not have it"))
+    for c in np.flatnonzero(missing.any(axis=0)):
+        rows = np.flatnonzero(missing[:, c])
+        infinite = int(np.isinf(matrix.values[rows, c]).sum())
+        kinds = f"{len(rows) - infinite} NaN" + (f", {infinite} infinite" if infinite else "")
+        out.append(_gap(series, "missing", int(c), rows, f"hold no finite number ({kinds})"))
+    return out
+
+
+def _gap(series: Series, kind: str, column: int, rows: np.ndarray, what: str) -> Finding:
+    name, labels = series.matrix.components[column], series.matrix.layers
+    total = len(labels)
+    runs = [layer_range(labels[a], labels[b]) for a, b in _runs(np.isin(np.arange(total), rows))]
+    return Finding(
+        kind=kind,
+        components=(name,),
+        layers=series.span(int(rows[0]), int(rows[-1])),
+        direction=None,
+        cells=[(labels[r], name) for r in rows],
+        effect=float(len(rows)),
+        effect_name="cells",
+        p=NOT_TESTED,
+        test="counted",
+        statement=f"{name}: {len(rows)} of {total} layers {what}: {listed(runs)}.",
+    )
+
+
+def _region(series: Series, direction: str, first: int, last: int, column: int) -> Finding:
+    name, span = series.matrix.components[column], series.span(first, last)
+    inside = series.values[first : last + 1, column]
+    low, high = float(inside.min()), float(inside.max())
+    word = "highest" if direction == "high" else "lowest"
+    return Finding(
+        kind="region",
+        components=(name,),
+        layers=span,
+        direction=direction,
+        cells=series.cells(range(first, last + 1), [column]),
+        effect=float(inside.mean()),
+        effect_name="mean value",
+        p=NOT_TESTED,
+        test=f"values within {EXTREME:g} of the grid's range from its {word} value",
+        statement=f"{name} at {layer_range(*span)} holds some of the grid's {word} values, "
+        f"{number(low)} to {number(high)}.",
+    )
+
+
+def _runs(inside: np.ndarray) -> list[tuple[int, int]]:
+    runs = []
+    for flag, rows in groupby(range(len(inside)), key=lambda row: bool(inside[row])):
+        if flag:
+            each = list(rows)
+            runs.append((each[0], each[-1]))
+    return runs
+
+
+def _peak(values: np.ndarray, sign: int) -> float:
+    return float(values.max() if sign > 0 else values.min())
+
+
+def _same(one: np.ndarray, two: np.ndarray) -> bool:
+    there = np.isfinite(one)
+    if not np.array_equal(there, np.isfinite(two)):
+        return False
+    size = max(float(np.abs(one[there]).max()), float(np.abs(two[there]).max()))
+    return bool((np.abs(one[there] - two[there]) <= SAME * size).all())
