@@ -1,6 +1,7 @@
 """How truthful the findings are: false findings in noise, recall of planted effects, and speed.
 
-Run with ``python benchmarks/insights.py [grids of noise] [planted grids]``; prints the tables of ``insights.md``.
+Run with ``python benchmarks/insights.py [grids of noise] [planted grids]``; prints the tables of
+``insights.md``.
 """
 
 from __future__ import annotations

@@ -26,14 +26,18 @@ class _Windows:
     first: np.ndarray
     last: np.ndarray
     high: np.ndarray
-    """Chance of a component as high as this in this window, shape (windows, components); the better of box and bump."""
+    """Chance of a component as high as this in this window, shape (windows, components).
+
+    The better of box and bump.
+    """
     low: np.ndarray
 
 
 def bands(series: Series, alpha: float) -> list[Finding]:
     """The bands, none overlapping another of the same direction.
 
-    Asks of each window of layers that at least *two* components be high: a single component's peak is no band.
+    Asks of each window of layers that at least *two* components be high: a single component's peak is
+    no band.
 
     References
     ----------
@@ -42,11 +46,13 @@ def bands(series: Series, alpha: float) -> list[Finding]:
     components = int(series.tested.sum())
     if components < 2:
         return []
+    layers = len(series.values)
     tried = _windows(series)
     found: list[Finding] = []
     for direction, p in (("high", tried.high), ("low", tried.low)):
-        # Two directions and all windows; these overlap so much that Bonferroni leaves room for both ways to ask.
-        corrected = np.minimum(1.0, _two_or_more(p[:, series.tested]) * 2 * len(p) / SHARES["band"])
+        # Two directions; of the overlapping windows about as many are independent as there are layers
+        # (measured).
+        corrected = np.minimum(1.0, _two_or_more(p[:, series.tested]) * 2 * layers / SHARES["band"])
         parts = p <= TAKES_PART
         evidence = np.where(parts, -np.log(np.maximum(p, 1e-300)), 0.0).sum(axis=1)
         evidence[corrected > alpha] = 0.0

@@ -1,4 +1,7 @@
-"""Kind ``contrast``: two groups of components that differ in level, or in how much they vary over the layers."""
+"""Kind ``contrast``: two groups of components that differ in level.
+
+Or in how much they vary over the layers.
+"""
 
 from __future__ import annotations
 
@@ -76,15 +79,18 @@ def level_contrast(series: Series, one: list[int], two: list[int]) -> tuple[floa
     rows = np.flatnonzero(with_one & with_two)
     if len(rows) < FEWEST_LAYERS:
         return None
-    difference = np.nanmean(terms[np.ix_(rows, one)], axis=1) - np.nanmean(terms[np.ix_(rows, two)], axis=1)
+    difference = np.nanmean(terms[rows][:, one], axis=1) - np.nanmean(terms[rows][:, two], axis=1)
     return _constant(series, rows, difference, one + two)
 
 
 def dispersion_contrast(series: Series, one: list[int], two: list[int]) -> tuple[float, float] | None:
-    """Chance in noise and sign of the difference in spread; None as above, or where a group has no spread at all.
+    """Chance in noise and sign of the difference in spread.
+
+    None as above, or where a group has no spread at all.
 
     Compares the logarithms of the mean distance from the median (the deviations of Brown and Forsythe). Their sampling
-    error comes from simulated noise with each component's own serial correlation, as a smooth series of 28 layers
+    error comes from simulated noise with each component's own serial correlation, as a smooth series of
+    28 layers
     says little more about its spread than four independent values.
 
     References
@@ -101,7 +107,8 @@ def dispersion_contrast(series: Series, one: list[int], two: list[int]) -> tuple
     with np.errstate(divide="ignore"):
         logs = np.log(np.nanmean(away[:, columns], axis=0))
     squared = np.nanmean(away[:, columns] ** 2, axis=0) / np.nanmean(away[:, columns], axis=0) ** 2 - 1
-    # Heavier tails than the normal's make a spread less certain; shared by all, as one series shows few of its tails.
+    # Heavier tails than the normal's make a spread less certain; shared by all, as one series shows few of
+    # its tails.
     heavier = max(1.0, float(np.mean(squared)) / (np.pi / 2 - 1))
     variance = heavier * _log_spread_variance(series, columns)
     split = len(one)
@@ -177,7 +184,8 @@ def _contrast(
     }
     ours, theirs = ([of[c] for c in columns if c in of] for columns in (columns_one, columns_two))
     high, low = float(np.median(ours)), float(np.median(theirs))
-    # One component alone can move its group's mean: then the typical component does not follow, and it is no contrast.
+    # One component alone can move its group's mean: then the typical component does not follow, and it is
+    # no contrast.
     mean_apart = float(np.mean(ours) - np.mean(theirs))
     if high <= low or (of_level and high - low < 0.5 * mean_apart):
         return None

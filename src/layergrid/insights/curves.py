@@ -1,4 +1,7 @@
-"""Each component over its layers, fitted by a monotone trend and by the shapes: the common ground of both kinds."""
+"""Each component over its layers, fitted by a monotone trend and by the shapes.
+
+The common ground of both kinds.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ class Curve:
     """Chance in noise, corrected for the places and widths that were tried."""
 
     criterion: float
-    """Schwarz criterion over two: log likelihood less half a log n for each number fitted; higher is better."""
+    """Schwarz criterion over two.
+
+    Log likelihood less half a log n for each number fitted; higher is better.
+    """
 
     first: int
     """Row of the first marked layer."""

@@ -27,7 +27,8 @@ def insights(data: Any, *, alpha: float = 0.05, groups: Groups | None = None) ->
     ----------
     data : anything `as_dataarray` takes, with one number for each (layer, component)
     alpha : chance that a grid of noise shows any tested finding; all kinds together
-    groups : names of groups, each with its components, for the contrasts; attn and mlp where the grid has both
+    groups : names of groups, each with its components, for the contrasts; attn and mlp where the grid
+    has both
 
     Returns
     -------

@@ -55,7 +55,10 @@ class Finding:
     effect_name: str
 
     p: float
-    """Chance of such a finding in noise, corrected for all that was tried on this grid; NaN for what is plainly counted."""
+    """Chance of such a finding in noise, corrected for all that was tried on this grid.
+
+    NaN for what is plainly counted.
+    """
 
     test: str
     """The test behind `p`; for what is counted, the rule."""
@@ -126,7 +129,10 @@ class Insights(Sequence[Finding]):
         return tuple(finding for finding in self.findings if (layer, component) in finding.cells)
 
     def to_json(self) -> list[dict[str, Any]]:
-        """The findings as a list of plain objects: kind, components, layers, direction, cells, effect, p, ..."""
+        """The findings as a list of plain objects.
+
+        Kind, components, layers, direction, cells, effect, p, ...
+        """
         return [finding.to_dict() for finding in self.findings]
 
     def to_frame(self) -> pd.DataFrame:
@@ -139,7 +145,10 @@ class Insights(Sequence[Finding]):
         )
 
     def report(self) -> str:
-        """A Markdown report: each component, the extremes, the groups, the bands, the relations, the gaps."""
+        """A Markdown report: components, highest and lowest regions, groups, bands, relations.
+
+        Outliers and gaps.
+        """
         from layergrid.insights.report import markdown
 
         return markdown(self)

@@ -6,12 +6,17 @@ from typing import cast
 
 import numpy as np
 
-SHARES = {"trend": 0.2, "shape": 0.3, "relation": 0.15, "band": 0.2, "contrast": 0.1, "outlier": 0.05}
-"""Each tested kind's share of alpha; together 1, so a grid of noise shows any of them with chance alpha at most."""
+SHARES = {"trend": 0.15, "shape": 0.25, "relation": 0.1, "band": 0.3, "contrast": 0.1, "outlier": 0.1}
+"""Each tested kind's share of alpha.
+
+Together 1, so a grid of noise shows any of them with chance alpha at most.
+"""
 
 
 def corrected(p: np.ndarray, tried: int, kind: str) -> np.ndarray:
-    """Corrected p-values of one kind, shape of `p`: Benjamini-Hochberg within the kind, over its share of alpha.
+    """Corrected p-values of one kind, shape of `p`.
+
+    Benjamini-Hochberg within the kind, over its share of alpha.
 
     Parameters
     ----------
@@ -24,7 +29,8 @@ def corrected(p: np.ndarray, tried: int, kind: str) -> np.ndarray:
     """
     order = np.argsort(p)
     rank = np.arange(1, len(p) + 1)
-    # scipy.stats.false_discovery_control needs all p-values; of the pairs of 771 components only the smallest are kept.
+    # scipy.stats.false_discovery_control needs all p-values; of the pairs of 771 components only the
+    # smallest are kept.
     stepped = np.minimum.accumulate((p[order] * tried / rank)[::-1])[::-1]
     out = np.empty(len(p))
     out[order] = np.minimum(1.0, stepped / SHARES[kind])

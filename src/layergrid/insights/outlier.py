@@ -17,7 +17,10 @@ _MOST = 50
 
 
 def outliers(series: Series, alpha: float) -> list[Finding]:
-    """The outlying cells, in linear terms and, where the grid spans decades, in logarithms too; at most 50."""
+    """The outlying cells, in linear terms and, where the grid spans decades, in logarithms too.
+
+    At most 50.
+    """
     scales = [("linear", series.values)] + ([("log", series.terms)] if series.log else [])
     best: dict[tuple[int, int], tuple[float, float, str]] = {}
     for scale, values in scales:
@@ -33,14 +36,18 @@ def outliers(series: Series, alpha: float) -> list[Finding]:
             if chance_of_it <= alpha and chance_of_it < best.get(key, (1.0,))[0]:
                 best[key] = (float(chance_of_it), float(z[r, c]), scale)
     strongest = sorted(best.items(), key=lambda item: item[1][0])[:_MOST]
-    return [_outlier(series, *cell, *judged) for cell, judged in strongest]
+    return [_outlier(series, row, column, p, z, scale) for (row, column), (p, z, scale) in strongest]
 
 
 def cell_chances(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Robust z of each cell and its chance in noise with tails as heavy as this grid's, both of the grid's shape.
+    """Robust z of each cell and its chance in noise with tails as heavy as this grid's.
 
-    A cell must be far both from what its component and layer lead to expect and from the neighbouring layers of its
-    own component: a smooth peak is far from the former only. Chance 1 where a component has too few values or no
+    Both of the grid's shape.
+
+    A cell must be far both from what its component and layer lead to expect and from the neighbouring
+    layers of its
+    own component: a smooth peak is far from the former only. Chance 1 where a component has too few
+    values or no
     spread to judge by.
 
     References
@@ -70,7 +77,8 @@ def cell_chances(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _shared_spread(residual: np.ndarray) -> np.ndarray:
     """Robust spread of each column, drawn to that of the others as far as they differ by chance alone.
 
-    The log of a MAD of n values has variance 1.36 / n; what the components' spreads vary beyond that is their own.
+    The log of a MAD of n values has variance 1.36 / n; what the components' spreads vary beyond that is
+    their own.
     """
     spread = robust_spread(residual)
     spread[spread == 0] = np.nan
@@ -112,14 +120,19 @@ def _tail(z: np.ndarray) -> np.ndarray:
     size = np.sort(np.abs(z[np.isfinite(z)]))[:-2]
     if len(size) < _FEWEST_CELLS - 2:
         return np.ones_like(z)
-    middle = size[len(size) // 2]
-    # The scale that puts the median of |t| where it is seen, so that only the tail is left to fit.
-    scales = middle / student.ppf(0.75, _FREEDOMS)
+    # Median polish draws the middle of the residuals together: the scale is set, and the tail fitted,
+    # further out.
+    edge = size[int(0.8 * len(size))]
+    beyond = size[size >= edge]
+    scales = edge / student.ppf(0.9, _FREEDOMS)
     fits = []
     for freedom, scale in zip(_FREEDOMS, scales, strict=True):
-        fits.append(
-            student.logpdf(size / scale, freedom).sum() - len(size) * np.log(scale) if scale > 0 else -np.inf
+        likelihood = (
+            student.logpdf(beyond / scale, freedom).sum() - len(beyond) * np.log(scale)
+            if edge > 0
+            else -np.inf
         )
+        fits.append(likelihood - len(beyond) * student.logsf(edge / scale, freedom) if edge > 0 else -np.inf)
     best = int(np.argmax(fits))
     if not np.isfinite(fits[best]):
         return np.ones_like(z)

@@ -1,4 +1,7 @@
-"""The kinds that are counted, not tested: ``region``, ``constant``, ``identical``, ``absent`` and ``missing``."""
+"""The kinds that are counted, not tested.
+
+``region``, ``constant``, ``identical``, ``absent`` and ``missing``.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ NOT_TESTED = float("nan")
 
 
 def regions(series: Series) -> list[Finding]:
-    """Runs of two or more layers of a component that hold the grid's highest or lowest values, most extreme first."""
+    """Runs of two or more layers of a component that hold the grid's highest or lowest values.
+
+    Most extreme first.
+    """
     values = series.terms
     finite = values[np.isfinite(values)]
     if finite.size < 2 or len(values) < 3:
@@ -50,7 +56,10 @@ def regions(series: Series) -> list[Finding]:
 
 
 def constants(series: Series, moving: set[int]) -> list[Finding]:
-    """Components that hardly vary; those in `moving`, where a trend or shape was found all the same, are none."""
+    """Components that hardly vary.
+
+    Those in `moving`, where a trend or shape was found all the same, are none.
+    """
     finite = np.isfinite(series.values)
     if finite.sum() < 2:
         return []
@@ -99,12 +108,15 @@ def identical_groups(series: Series) -> list[list[int]]:
 
 
 def identicals(series: Series, groups: list[list[int]]) -> list[Finding]:
-    """One finding for each group of components that hold the same numbers; none where all the grid is one number."""
+    """One finding for each group of components that hold the same numbers.
+
+    None where all the grid is one number.
+    """
     out = []
     for group in groups:
         rows = np.flatnonzero(np.isfinite(series.values[:, group[0]]))
         names = tuple(series.matrix.components[c] for c in group)
-        apart = float(np.nanmax(np.ptp(series.values[np.ix_(rows, group)], axis=1)))
+        apart = float(np.nanmax(np.ptp(series.values[rows][:, group], axis=1)))
         out.append(
             Finding(
                 kind="identical",

@@ -49,7 +49,8 @@ def normal_scores(series: Series) -> np.ndarray:
 def pairs(series: Series, same: set[frozenset[int]], limit: float) -> list[Pair]:
     """All pairs of tested components with p at most `limit`; those in `same` are not asked.
 
-    A likeness is tested both ways, each component as the regressor of the other, and the weaker counts. Memory is that
+    A likeness is tested both ways, each component as the regressor of the other, and the weaker counts.
+    Memory is that
     of a few blocks of pairs, not of all.
     """
     from scipy.special import ndtr

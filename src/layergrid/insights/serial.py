@@ -1,10 +1,13 @@
-"""Regression on series whose neighbours resemble each other: exact where the likeness is known, averaged where not.
+"""Regression on series whose neighbours resemble each other.
+
+Exact where the likeness is known, averaged where not.
 
 Every test of one component over its layers asks for one coefficient in
 
     series = nuisance + coefficient x regressor + noise,   noise[l] = rho noise[l - 1] + innovation
 
-For a known rho, generalised least squares gives an exact Student t. rho is not known: the test is done for each
+For a known rho, generalised least squares gives an exact Student t. rho is not known: the test is done for
+each
 of a few rho and the p-values are averaged, each weighted by how well that rho explains the residuals (its
 restricted likelihood) times a prior that the *other* components of the same grid supply. How close the result comes
 to a p-value was measured, see ``docs/insights.md``.
@@ -28,15 +31,18 @@ RHOS = np.array(
 """The serial correlations averaged over; closer together where the answer depends more on them."""
 
 # What a component's own prior keeps of the base prior, in units of one other component.
-_BASE_WEIGHT = 0.03
-_PRIOR_STEPS = 20
+_BASE_WEIGHT = 0.1
+_PRIOR_STEPS = 10
 # Below this share of a series' own size a residual is rounding, not noise.
 _ROUNDING = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """Coefficient tests of each regressor on each series, at each rho; arrays of shape (rhos, regressors, series)."""
+    """Coefficient tests of each regressor on each series, at each rho.
+
+    Arrays of shape (rhos, regressors, series).
+    """
 
     t: np.ndarray
     """Student t of the coefficient, with `freedom` degrees of freedom."""
@@ -51,7 +57,10 @@ class Fit:
 
 
 def base_prior() -> np.ndarray:
-    """Reference prior 1 / sqrt(1 - rho^2) on `RHOS`, shape (rhos,), sum 1: leans to strong correlation, which is safe."""
+    """Reference prior 1 / sqrt(1 - rho^2) on `RHOS`, shape (rhos,), sum 1.
+
+    Leans to strong correlation, which is safe.
+    """
     edges = np.concatenate([[RHOS[0] - 0.05], (RHOS[1:] + RHOS[:-1]) / 2, [0.99]])
     weight = np.diff(edges) / np.sqrt(1 - RHOS**2)
     return cast(np.ndarray, weight / weight.sum())
@@ -103,7 +112,10 @@ def regress(nuisance: np.ndarray, regressors: np.ndarray, series: np.ndarray) ->
 
 
 def restricted_likelihood(nuisance: np.ndarray, series: np.ndarray) -> np.ndarray:
-    """Log restricted likelihood of each rho for each series, shape (rhos, series), up to a constant of the series."""
+    """Log restricted likelihood of each rho for each series, shape (rhos, series).
+
+    Up to a constant of the series.
+    """
     freedom = len(series) - nuisance.shape[1]
     out = np.empty((len(RHOS), series.shape[1]))
     for g, rho in enumerate(RHOS):
@@ -117,8 +129,10 @@ def restricted_likelihood(nuisance: np.ndarray, series: np.ndarray) -> np.ndarra
 def prior_from_others(log_restricted: np.ndarray) -> np.ndarray:
     """Log prior of rho for each component from all other components, shape (rhos, components).
 
-    The components of one grid mostly share their serial correlation, but need not: each one's prior is the mixture of
-    what the others turn out to have, so one component that differs from the rest is overruled by none of them.
+    The components of one grid mostly share their serial correlation, but need not: each one's prior is
+    the mixture of
+    what the others turn out to have, so one component that differs from the rest is overruled by none
+    of them.
     """
     base = base_prior()[:, None]
     components = log_restricted.shape[1]
@@ -151,14 +165,17 @@ def normal_score(t: np.ndarray, freedom: int) -> np.ndarray:
 
 def exponent(layers: int) -> float:
     """The s of `averaged` for series of this many layers."""
-    return float(np.clip(12 / layers, 0.35, 1.0))
+    return float(np.clip(13 / layers, 0.4, 1.0))
 
 
 def averaged(p: np.ndarray, fit: Fit, log_prior: np.ndarray) -> np.ndarray:
-    """p-values at each rho, shape (rhos, regressors, series), to one for each (regressor, series), at least 1e-300.
+    """p-values at each rho, shape (rhos, regressors, series), to one for each (regressor, series).
 
-    The power mean (sum of weight x p^s)^(1/s) with s = 1, the plain average, up to 12 layers, falling to 0.35 at 34.
-    The plain average lets a rho that is nearly ruled out decide, and finds half of what is there; s was chosen on
+    At least 1e-300.
+
+    The power mean (sum of weight x p^s)^(1/s) with s = 1, the plain average, up to 13 layers, falling to 0.4 at 33.
+    The plain average lets a rho that is nearly ruled out decide, and finds half of what is there; s was
+    chosen on
     simulated noise, where false findings stay below what is allowed (``benchmarks/insights.py``).
     """
     weight = weights(fit.log_posterior + log_prior[:, None, :])
@@ -186,10 +203,10 @@ def lower_tail(fit: Fit, log_prior: np.ndarray) -> np.ndarray:
 def picked(fit: Fit, regressor: np.ndarray) -> Fit:
     """The fit of one regressor per series: `regressor` of shape (series,) gives its index."""
     columns = np.arange(len(regressor))
-    return Fit(
-        *(a[:, regressor, columns][:, None, :] for a in (fit.t, fit.log_posterior, fit.log_likelihood)),
-        fit.freedom,
+    t, posterior, likelihood = (
+        each[:, regressor, columns][:, None, :] for each in (fit.t, fit.log_posterior, fit.log_likelihood)
     )
+    return Fit(t, posterior, likelihood, fit.freedom)
 
 
 def both_tails(fit: Fit, log_prior: np.ndarray) -> np.ndarray:
@@ -206,7 +223,10 @@ def coefficient_sign(fit: Fit, log_prior: np.ndarray) -> np.ndarray:
 
 
 def support(fit: Fit, log_prior: np.ndarray) -> np.ndarray:
-    """Best log likelihood over rho, prior included, shape (regressors, series); higher is a better description."""
+    """Best log likelihood over rho, prior included, shape (regressors, series).
+
+    Higher is a better description.
+    """
     return cast(np.ndarray, (fit.log_likelihood + log_prior[:, None, :]).max(axis=0))
 
 

@@ -1,4 +1,7 @@
-"""The grid made ready for tests: outlying values clipped, units removed, components with the same gaps together."""
+"""The grid made ready for tests.
+
+Outlying values clipped, units removed, components with the same gaps together.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ from layergrid.insights import serial
 from layergrid.matrix import Label, Matrix
 
 FEWEST_LAYERS = 10
-"""A component with fewer finite values than this is not tested: neighbours' likeness cannot be told from a trend."""
+"""A component with fewer finite values than this is not tested.
+
+Neighbours' likeness cannot be told from a trend.
+"""
 
 CLIP = 3.5
 """Values are clipped this many robust standard deviations from their component's median before a test."""
@@ -147,5 +153,5 @@ def _blocks(standard: np.ndarray, tested: np.ndarray) -> tuple[Block, ...]:
     blocks = []
     for columns in columns_of.values():
         rows = np.flatnonzero(present[:, columns[0]])
-        blocks.append(Block(rows, np.array(columns), standard[np.ix_(rows, columns)]))
+        blocks.append(Block(rows, np.array(columns), standard[rows][:, columns]))
     return tuple(blocks)

@@ -1,4 +1,7 @@
-"""Kind ``shape``: a U, a peak, a dip or a step, where it describes the component better than a monotone trend."""
+"""Kind ``shape``: a U, a peak, a dip or a step.
+
+Where it describes the component better than a monotone trend.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ import numpy as np
 class Templates:
     """Candidate forms over layers, each with the layers it marks.
 
-    A box is 1 in its window; a bump is a raised cosine that is above one half in its window and reaches as far again
+    A box is 1 in its window; a bump is a raised cosine that is above one half in its window and reaches
+    as far again
     on either side: real curves are mostly smooth, and a box fitted to a smooth curve explains little of it.
     """
 
@@ -60,7 +61,10 @@ def peaks(layers: int) -> Templates:
 
 @lru_cache(maxsize=64)
 def valleys(layers: int) -> Templates:
-    """Boxes and bumps over more than half of the layers, with two layers or more on either side: a U with a flat bottom."""
+    """Boxes and bumps over more than half of the layers, with two layers or more on either side.
+
+    A U with a flat bottom.
+    """
     return _both_forms(layers, windows(layers, layers // 2 + 1, layers - 4, 2))
 
 
@@ -72,7 +76,10 @@ def bands(layers: int) -> Templates:
 
 @lru_cache(maxsize=64)
 def steps(layers: int) -> Templates:
-    """0 before a layer, 1 from it on, with three layers or more on either side; marks the layers beside the jump."""
+    """0 before a layer, 1 from it on, with three layers or more on either side.
+
+    Marks the layers beside the jump.
+    """
     at = np.arange(3, layers - 2)
     columns = (np.arange(layers)[:, None] >= at).astype(float)
     return Templates(columns, at - 1, at)
