@@ -132,7 +132,8 @@ def recall_table(count: int) -> None:
     parts = (0.5, 0.75, 1.0, 1.25)
     heads = " | ".join(f"{part:g}" for part in parts)
     print(
-        f"\n| planted (full size) | noise | recall at {heads} of it | other findings |\n|{' --- |' * (3 + len(parts))}"
+        f"\n| planted (full size) | noise | recall at {heads} of it | other findings |"
+        f"\n|{' --- |' * (3 + len(parts))}"
     )
     for what, size in PLANTED.items():
         for kind in ("normal", "AR 0.3"):

@@ -41,7 +41,7 @@ def bands(series: Series, alpha: float) -> list[Finding]:
 
     References
     ----------
-    Y. Benjamini, R. Heller (2008), "Screening for partial conjunction hypotheses", Biometrics 64, pp. 1215-1222.
+    Y. Benjamini, R. Heller (2008), "Screening for partial conjunction hypotheses", Biometrics 64.
     """
     components = int(series.tested.sum())
     if components < 2:
@@ -68,8 +68,8 @@ def bands(series: Series, alpha: float) -> list[Finding]:
 def _two_or_more(p: np.ndarray) -> np.ndarray:
     """Chance of each window, shape (windows,), if at most one component is truly far there.
 
-    The most significant component is left out; the others are asked by the smallest (Bonferroni), which sees two among
-    many, and by all together (Fisher), which sees several that are less far.
+    The most significant component is left out. The others are asked by the smallest (Bonferroni), which sees two
+    among many, and by all together (Fisher), which sees several that are less far.
     """
     from scipy.special import gammaincc
 
@@ -116,6 +116,7 @@ def _band(series: Series, direction: str, first: int, last: int, columns: np.nda
         effect_name="mean shift in standard deviations of the component",
         p=p,
         test=TEST,
-        statement=f"{listed(names)} are {direction} together at {layer_range(*span)}, by {number(abs(shift))} "
+        statement=f"{listed(names)} are {direction} together at {layer_range(*span)}, by "
+        f"{number(abs(shift))} "
         f"standard deviations of their own on average ({chance(p)}).",
     )

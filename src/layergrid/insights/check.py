@@ -73,7 +73,7 @@ def check_text(data: Any, text: str) -> pd.DataFrame:
     import pandas as pd
 
     checker = _Checker(data)
-    rows = []
+    rows: list[tuple[str, Claim | None, str, str]] = []
     for sentence, context in _sentences(text, checker.series.matrix.components):
         claims = parse(sentence, checker.series.matrix.components, checker.groups, context)
         for claim in claims:
@@ -255,7 +255,8 @@ class _Checker:
         for pair in pairs(self.series, set(), 1.0):
             if (pair.first, pair.second) == (one, two):
                 way = "parallel" if pair.correlation > 0 else "inverse"
-                said = f"{claim.subject[0]} and {claim.subject[1]}: correlation {pair.correlation:.2f}, {chance(pair.p)}"
+                numbers = f"correlation {pair.correlation:.2f}, {chance(pair.p)}"
+                said = f"{claim.subject[0]} and {claim.subject[1]}: {numbers}"
                 if pair.p > ALPHA:
                     return "undecided", f"{said}: not told from two unrelated smooth curves."
                 return ("supported" if way == claim.direction else "refuted"), f"{said}: {way}."

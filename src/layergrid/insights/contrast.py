@@ -88,7 +88,8 @@ def dispersion_contrast(series: Series, one: list[int], two: list[int]) -> tuple
 
     None as above, or where a group has no spread at all.
 
-    Compares the logarithms of the mean distance from the median (the deviations of Brown and Forsythe). Their sampling
+    Compares the logarithms of the mean distance from the median (the deviations of Brown and Forsythe). Their
+    sampling
     error comes from simulated noise with each component's own serial correlation, as a smooth series of
     28 layers
     says little more about its spread than four independent values.
@@ -102,8 +103,9 @@ def dispersion_contrast(series: Series, one: list[int], two: list[int]) -> tuple
     one, two = ([c for c in group if series.tested[c]] for group in (one, two))
     if not one or not two:
         return None
-    away = deviations(series)
     columns = one + two
+    away = deviations(series)
+    away = away / np.nanmax(away[:, columns])
     with np.errstate(divide="ignore"):
         logs = np.log(np.nanmean(away[:, columns], axis=0))
     squared = np.nanmean(away[:, columns] ** 2, axis=0) / np.nanmean(away[:, columns], axis=0) ** 2 - 1
@@ -212,13 +214,14 @@ def _contrast(
             "difference in robust spreads",
         )
         shown = [10**v if series.log else v for v in (high, low)]
-        said = f"{one} is higher than {two}: {number(shown[0])} against {number(shown[1])} in the typical component"
+        said = f"{one} is higher than {two}: {number(shown[0])} against {number(shown[1])} typically"
         typical, other = f"is as low as {two}", f"is as high as {one}"
     else:
         direction = "less-variable" if flipped else "more-variable"
         effect = high / low if low > 0 else float("inf")
         effect_name = "ratio of typical mean deviations"
-        said = f"{one} varies more over the layers than {two}: mean deviation {number(high)} against {number(low)}"
+        said = f"{one} varies more over the layers than {two}: "
+        said += f"mean deviation {number(high)} against {number(low)}"
         typical, other = "is flat", "varies like " + one
     exceptions = _exceptions(names, one, columns_one, weak, typical, two, columns_two, strong, other)
     present = np.flatnonzero(np.isfinite(series.values[:, columns_one + columns_two]).any(axis=1))

@@ -57,7 +57,8 @@ def insights(data: Any, *, alpha: float = 0.05, groups: Groups | None = None) ->
     related, significant = relations(series, equal_pairs, alpha, ways)
     if significant > len(related):
         notes += (
-            f"{significant - len(related)} more relations are significant than the {len(related)} strongest listed.",
+            f"{significant - len(related)} more relations are significant than the "
+            f"{len(related)} strongest listed.",
         )
     found = [
         *trending,

@@ -155,5 +155,6 @@ def _outlier(series: Series, row: int, column: int, p: float, z: float, scale: s
         p=p,
         test=TEST,
         statement=f"{name} at layer {layer} is {number(value)}, {number(abs(z))} robust standard deviations "
-        f"{'above' if z > 0 else 'below'} its pattern{where}; {name} is typically {number(typical)} ({chance(p)}).",
+        f"{'above' if z > 0 else 'below'} its pattern{where}; "
+        f"{name} is typically {number(typical)} ({chance(p)}).",
     )

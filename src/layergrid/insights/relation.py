@@ -14,7 +14,7 @@ from layergrid.insights.series import FEWEST_LAYERS, Series
 MOST = 100
 """At most this many relations are reported; a note says how many more there are."""
 
-TEST = "regression of normal scores on each other with AR(1) noise, the weaker of both ways, serial correlation averaged out"
+TEST = "regression of normal scores on each other, the weaker of both ways, AR(1) noise averaged out"
 _BATCH = 64
 
 

@@ -9,12 +9,13 @@ Every test of one component over its layers asks for one coefficient in
 For a known rho, generalised least squares gives an exact Student t. rho is not known: the test is done for
 each
 of a few rho and the p-values are averaged, each weighted by how well that rho explains the residuals (its
-restricted likelihood) times a prior that the *other* components of the same grid supply. How close the result comes
-to a p-value was measured, see ``docs/insights.md``.
+restricted likelihood) times a prior that the *other* components of the same grid supply. How close the result
+comes to a p-value was measured, see ``docs/insights.md``.
 
 References
 ----------
-A. Zellner, G. C. Tiao (1964), "Bayesian analysis of the regression model with autocorrelated errors", JASA 59.
+A. Zellner, G. C. Tiao (1964), "Bayesian analysis of the regression model with autocorrelated
+errors", JASA 59.
 H. Robbins (1956), "An empirical Bayes approach to statistics", Proc. Third Berkeley Symposium.
 """
 
@@ -85,7 +86,8 @@ def regress(nuisance: np.ndarray, regressors: np.ndarray, series: np.ndarray) ->
 
     References
     ----------
-    D. A. Harville (1974), "Bayesian inference for variance components using only error contrasts", Biometrika 61.
+    D. A. Harville (1974), "Bayesian inference for variance components using only error
+    contrasts", Biometrika 61.
     """
     layers = len(series)
     freedom = layers - nuisance.shape[1] - 1
@@ -173,7 +175,8 @@ def averaged(p: np.ndarray, fit: Fit, log_prior: np.ndarray) -> np.ndarray:
 
     At least 1e-300.
 
-    The power mean (sum of weight x p^s)^(1/s) with s = 1, the plain average, up to 13 layers, falling to 0.4 at 33.
+    The power mean (sum of weight x p^s)^(1/s) with s = 1, the plain average, up to 13 layers, falling to 0.4
+    at 33.
     The plain average lets a rho that is nearly ruled out decide, and finds half of what is there; s was
     chosen on
     simulated noise, where false findings stay below what is allowed (``benchmarks/insights.py``).

@@ -73,13 +73,14 @@ def _shape(series: Series, column: int, curve: Curve, p: float) -> Finding:
     )
     height = float(np.median(series.terms[marked, column]) - np.median(series.terms[outside, column]))
     span = series.span(first, last)
+    stride = f"between layers {span[0]} and {span[1]}, from {number(beside)} to {number(inside)}"
     said = {
         "u": f"is U-shaped: {number(inside)} at both ends, {number(beside)} between",
         "inverted-u": f"is an inverted U: {number(inside)} at both ends, {number(beside)} between",
         "peak": f"peaks at {layer_range(*span)}: {number(inside)} there, {number(beside)} elsewhere",
         "dip": f"dips at {layer_range(*span)}: {number(inside)} there, {number(beside)} elsewhere",
-        "step-up": f"steps up between layers {span[0]} and {span[1]}, from {number(beside)} to {number(inside)}",
-        "step-down": f"steps down between layers {span[0]} and {span[1]}, from {number(beside)} to {number(inside)}",
+        "step-up": f"steps up {stride}",
+        "step-down": f"steps down {stride}",
     }[way]
     whole = curve.form in ("quadratic", "valley")
     spread = float(np.std(noise))

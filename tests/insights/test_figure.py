@@ -1,0 +1,75 @@
+import pytest
+
+from layergrid.insights import insights
+
+
+@pytest.fixture(scope="module")
+def found(figure):
+    return insights(figure)
+
+
+def only(found, kind, *components):
+    return [f for f in found if f.kind == kind and f.components == components]
+
+
+@pytest.mark.parametrize("component", ["attn.q", "mlp.gate"])
+def test_q_and_gate_rise(found, component):
+    assert [f.direction for f in only(found, "trend", component)] == ["rising"]
+
+
+def test_q_and_gate_are_never_inverse(found):
+    assert all(f.direction == "parallel" for f in only(found, "relation", "attn.q", "mlp.gate"))
+
+
+def test_k_peaks_around_layers_15_to_21(found):
+    (peak,) = only(found, "shape", "attn.k")
+    assert peak.direction == "peak"
+    assert abs(peak.layers[0] - 15) <= 3
+    assert abs(peak.layers[1] - 21) <= 3
+
+
+def test_v_is_u_shaped(found):
+    assert [f.direction for f in only(found, "shape", "attn.v")] == ["u"]
+
+
+def test_o_is_not_monotone_and_high_at_both_places(found):
+    assert only(found, "trend", "attn.o") == []
+    high = {
+        layer
+        for f in found
+        if f.components == ("attn.o",) and f.direction in ("high", "peak")
+        for layer, _ in f.cells
+    }
+    assert high >= {15, 16, 17, 18}
+
+
+def test_down_is_constant_and_nothing_else_is(found):
+    assert [f.components for f in found if f.kind == "constant"] == [("mlp.down",)]
+
+
+def test_the_highest_region_is_k_and_the_lowest_is_q(found):
+    high = [f for f in found if f.kind == "region" and f.direction == "high"]
+    low = [f for f in found if f.kind == "region" and f.direction == "low"]
+    assert (high[0].components, high[0].layers) == (("attn.k",), (15, 21))
+    assert (low[0].components, low[0].layers) == (("attn.q",), (0, 3))
+
+
+def test_attn_varies_more_than_mlp_but_for_the_gate(found):
+    (contrast,) = [f for f in found if f.kind == "contrast"]
+    assert (contrast.direction, contrast.groups) == ("more-variable", ("attn", "mlp"))
+    assert "mlp.gate does not" in contrast.statement
+
+
+def test_the_band_at_15_to_18_holds_k_and_o_alone(found):
+    (band,) = [f for f in found if f.kind == "band"]
+    assert band.components == ("attn.k", "attn.o")
+    assert band.direction == "high"
+    assert band.layers[0] <= 15
+    assert band.layers[1] >= 18
+
+
+def test_the_report_repeats_none_of_the_descriptions_mistakes(found):
+    report = found.report()
+    assert "mlp.gate rises" in report
+    assert "mlp.gate falls" not in report
+    assert "against each other" not in report
