@@ -68,8 +68,8 @@ def bands(series: Series, alpha: float) -> list[Finding]:
 def _two_or_more(p: np.ndarray) -> np.ndarray:
     """Chance of each window, shape (windows,), if at most one component is truly far there.
 
-    The most significant component is left out. The others are asked by the smallest (Bonferroni), which sees two
-    among many, and by all together (Fisher), which sees several that are less far.
+    The most significant component is left out. The others are asked by the smallest (Bonferroni), which
+    sees two among many, and by all together (Fisher), which sees several that are less far.
     """
     from scipy.special import gammaincc
 

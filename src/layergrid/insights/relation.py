@@ -67,6 +67,7 @@ def pairs(series: Series, same: set[frozenset[int]], limit: float) -> list[Pair]
         whitened.append((white, (white**2).sum(axis=0)))
     raw = scores / np.sqrt((scores**2).sum(axis=0))
     prior = series.log_prior[:, columns]
+    plain = int(np.flatnonzero(serial.RHOS == 0)[0])
     out = []
     for start in range(0, len(columns), _BATCH):
         rows = np.arange(start, min(start + _BATCH, len(columns)))
@@ -95,6 +96,8 @@ def pairs(series: Series, same: set[frozenset[int]], limit: float) -> list[Pair]
         z = np.sqrt(df * np.log1p(t2 / df)) * ((8 * df + 1) / (8 * df + 3))
         s = serial.exponent(layers)
         p = ((weight * (2 * ndtr(-z)) ** s).sum(axis=1) ** (1 / s)).max(axis=0)
+        # Among few layers the rho that explains most is also the likeliest; it must hold without any, too.
+        p = np.maximum(p, 2 * ndtr(-z[0, plain]))
         p[overlap < FEWEST_LAYERS] = 1.0
         p[later[None, :] <= rows[:, None]] = 1.0
         for i, j in zip(*np.nonzero(p <= limit), strict=True):
