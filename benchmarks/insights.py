@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from layergrid.insights import Finding, insights
+from layergrid.findings import Finding, insights
 from layergrid.matrix import Matrix
 
 NAMES = ("attn.q", "attn.k", "attn.v", "attn.o", "mlp.up", "mlp.down", "mlp.gate")
@@ -53,14 +53,10 @@ def plant(what: str, size: float, y: np.ndarray, rng: np.random.Generator) -> Ri
     up = sign > 0
     if what == "trend":
         y[:, c] += sign * size * place
-        return lambda f: (
-            (f.kind, f.components, f.direction) == ("trend", (NAMES[c],), "rising" if up else "falling")
-        )
+        return lambda f: (f.kind, f.components, f.direction) == ("trend", (NAMES[c],), "rising" if up else "falling")
     if what == "U":
         y[:, c] += sign * size * (2 * place - 1) ** 2
-        return lambda f: (
-            (f.kind, f.components, f.direction) == ("shape", (NAMES[c],), "u" if up else "inverted-u")
-        )
+        return lambda f: (f.kind, f.components, f.direction) == ("shape", (NAMES[c],), "u" if up else "inverted-u")
     if what == "peak":
         first = int(rng.integers(2, layers - 9))
         y[first : first + 7, c] += sign * size
@@ -77,9 +73,7 @@ def plant(what: str, size: float, y: np.ndarray, rng: np.random.Generator) -> Ri
         y[first : first + 4, parts] += sign * size
         names = tuple(NAMES[i] for i in parts)
         way = "high" if up else "low"
-        return lambda f: (
-            (f.kind, f.components, f.direction) == ("band", names, way) and near(f, first, first + 3, 1)
-        )
+        return lambda f: (f.kind, f.components, f.direction) == ("band", names, way) and near(f, first, first + 3, 1)
     if what == "outlier":
         row = int(rng.integers(layers))
         y[row, c] += sign * size
@@ -132,8 +126,7 @@ def recall_table(count: int) -> None:
     parts = (0.5, 0.75, 1.0, 1.25)
     heads = " | ".join(f"{part:g}" for part in parts)
     print(
-        f"\n| planted (full size) | noise | recall at {heads} of it | other findings |"
-        f"\n|{' --- |' * (3 + len(parts))}"
+        f"\n| planted (full size) | noise | recall at {heads} of it | other findings |\n|{' --- |' * (3 + len(parts))}"
     )
     for what, size in PLANTED.items():
         for kind in ("normal", "AR 0.3"):

@@ -80,7 +80,7 @@ def test_an_interruption_has_its_own_exit_code(path, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("layergrid.scan.scan", interrupt)
+    monkeypatch.setattr("layergrid.scanning.scan", interrupt)
     assert main(["scan", path]) == 130
 
 

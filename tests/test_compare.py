@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from layergrid.compare import compare
+from layergrid.comparing import compare
 from layergrid.sources import SourceError
 
 from .sources.files import write_safetensors, write_sharded
@@ -58,12 +58,8 @@ def test_unknown_metrics_are_refused():
 def adapter(folder, rank=2, shape=(6, 4), **config):
     folder.mkdir()
     halves = {
-        "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight": RNG.standard_normal(
-            (rank, shape[1])
-        ),
-        "base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight": RNG.standard_normal(
-            (shape[0], rank)
-        ),
+        "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight": RNG.standard_normal((rank, shape[1])),
+        "base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight": RNG.standard_normal((shape[0], rank)),
     }
     halves = {name: half.astype(np.float32) for name, half in halves.items()}
     write_safetensors(folder / "adapter_model.safetensors", halves)

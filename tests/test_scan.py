@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from layergrid.metrics import measure
-from layergrid.scan import scan
+from layergrid.scanning import scan
 from layergrid.sources import SourceError
 from layergrid.tensor import as_tensor
 
@@ -128,7 +128,7 @@ def test_kept_results_are_used_until_the_file_changes(path, tmp_path, monkeypatc
         measured.append(tensor.name)
         return measure(tensor, metrics)
 
-    monkeypatch.setattr("layergrid.scan.measure", counted)
+    monkeypatch.setattr("layergrid.scanning.measure", counted)
     first = scan(path, ["rms", "quantiles(0.5)"], cache=tmp_path / "kept", progress=False)
     assert len(measured) == 3
     assert scan(path, ["rms", "quantiles(0.5)"], cache=tmp_path / "kept", progress=False).identical(first)
@@ -155,7 +155,7 @@ def test_an_interruption_keeps_what_is_done_and_returns_nothing(path, tmp_path, 
         calls.append(tensor.name)
         return measure(tensor, metrics)
 
-    monkeypatch.setattr("layergrid.scan.measure", interrupted)
+    monkeypatch.setattr("layergrid.scanning.measure", interrupted)
     monkeypatch.setattr("layergrid.tasks._TASK_JOBS", 1)
     monkeypatch.setattr("layergrid.tasks._usable_cores", lambda: 1)
     with pytest.raises(KeyboardInterrupt):

@@ -9,26 +9,64 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from layergrid.comparing import compare as compare
     from layergrid.data import as_dataarray as as_dataarray
+    from layergrid.findings import Claim as Claim
+    from layergrid.findings import Finding as Finding
+    from layergrid.findings import Insights as Insights
+    from layergrid.findings import Verdict as Verdict
+    from layergrid.findings import check as check
+    from layergrid.findings import check_text as check_text
+    from layergrid.findings import insights as insights
     from layergrid.names import Address as Address
     from layergrid.names import parse_name as parse_name
     from layergrid.names import parse_names as parse_names
+    from layergrid.recipes import recipe as recipe
+    from layergrid.scanning import scan as scan
     from layergrid.widget import Cell as Cell
     from layergrid.widget import LayerGrid as LayerGrid
 
 __version__ = "0.1.0"
 
-# Public name -> the module that defines it.
+# Public name -> the module that defines it. No module bears a public function's name: importing it would put the
+# module in the function's place.
 _HOME = {
     "Address": "layergrid.names",
     "Cell": "layergrid.widget",
+    "Claim": "layergrid.findings",
+    "Finding": "layergrid.findings",
+    "Insights": "layergrid.findings",
     "LayerGrid": "layergrid.widget",
+    "Verdict": "layergrid.findings",
     "as_dataarray": "layergrid.data",
+    "check": "layergrid.findings",
+    "check_text": "layergrid.findings",
+    "compare": "layergrid.comparing",
+    "insights": "layergrid.findings",
     "parse_name": "layergrid.names",
     "parse_names": "layergrid.names",
+    "recipe": "layergrid.recipes",
+    "scan": "layergrid.scanning",
 }
 
-__all__ = ["Address", "Cell", "LayerGrid", "as_dataarray", "parse_name", "parse_names"]
+__all__ = [
+    "Address",
+    "Cell",
+    "Claim",
+    "Finding",
+    "Insights",
+    "LayerGrid",
+    "Verdict",
+    "as_dataarray",
+    "check",
+    "check_text",
+    "compare",
+    "insights",
+    "parse_name",
+    "parse_names",
+    "recipe",
+    "scan",
+]
 
 
 def __getattr__(name: str) -> Any:

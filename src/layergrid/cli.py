@@ -81,15 +81,11 @@ def _parser() -> argparse.ArgumentParser:
         help="what to measure, may be repeated (default: rms; with --compare: relative_change)",
     )
     scan.add_argument("--compare", metavar="OTHER", help="measure the change from PATH to this one, or LoRA")
-    scan.add_argument(
-        "--include", choices=get_args(Include), default="matrices", help="which tensors to measure"
-    )
+    scan.add_argument("--include", choices=get_args(Include), default="matrices", help="which tensors to measure")
     scan.add_argument("--save", type=_target, metavar="FILE", help=f"write the result: {' '.join(_SAVED)}")
     scan.add_argument("--json", action="store_true", help="print the result as JSON")
     scan.add_argument("--cache", metavar="FOLDER", help="keep results there, and resume an interrupted scan")
-    scan.add_argument(
-        "--skip-errors", action="store_true", help="leave damaged shards out instead of stopping"
-    )
+    scan.add_argument("--skip-errors", action="store_true", help="leave damaged shards out instead of stopping")
     scan.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser
 
@@ -108,10 +104,10 @@ def _measured(options: argparse.Namespace) -> xr.Dataset:
         "on_error": "skip" if options.skip_errors else "raise",
     }
     if options.compare is not None:
-        from layergrid.compare import compare
+        from layergrid.comparing import compare
 
         return compare(options.path, options.compare, options.metric or ["relative_change"], **shared)
-    from layergrid.scan import scan
+    from layergrid.scanning import scan
 
     return scan(options.path, options.metric or ["rms"], cache=options.cache, **shared)
 

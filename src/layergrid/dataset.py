@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def to_dataset(
     cells: Sequence[Cell], numbers: Mapping[int, Mapping[str, Any]], labels: Mapping[str, bool]
 ) -> xr.Dataset:
-    """One float64 variable per metric; see `layergrid.scan.scan` for dims and coordinates.
+    """One float64 variable per metric; see `layergrid.scanning.scan` for dims and coordinates.
 
     Parameters
     ----------

@@ -49,13 +49,9 @@ class KeptResults:
             raise ValueError(f"{self.path} holds no kept results ({error}); delete it") from error
         self._committed = time.monotonic()
 
-    def find(
-        self, identity: str, tensors: Sequence[str], metrics: Sequence[str]
-    ) -> dict[str, dict[str, Any]]:
+    def find(self, identity: str, tensors: Sequence[str], metrics: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Those of one file's tensors of which every metric is kept, with their numbers by metric."""
-        rows = self._database.execute(
-            "SELECT tensor, metric, value FROM results WHERE identity = ?", (_key(identity),)
-        )
+        rows = self._database.execute("SELECT tensor, metric, value FROM results WHERE identity = ?", (_key(identity),))
         kept: dict[str, dict[str, Any]] = {}
         wanted = set(metrics)
         for tensor, metric, value in rows:
@@ -66,9 +62,7 @@ class KeptResults:
     def add(self, identity: str, tensor: str, numbers: Mapping[str, Any]) -> None:
         """Keep the numbers of one tensor."""
         key = _key(identity)
-        rows = [
-            (key, tensor, metric, json.dumps(np.asarray(value).tolist())) for metric, value in numbers.items()
-        ]
+        rows = [(key, tensor, metric, json.dumps(np.asarray(value).tolist())) for metric, value in numbers.items()]
         self._database.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)", rows)
         if time.monotonic() - self._committed > _COMMIT_S:
             self._database.commit()

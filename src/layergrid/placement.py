@@ -63,9 +63,7 @@ class Placement:
     """Tensors of no block (embeddings, heads, final norms) and, with their reason, those left out."""
 
 
-def place(
-    tensors: Mapping[str, Tensor], missing: Sequence[str] = (), include: Include = "matrices"
-) -> Placement:
+def place(tensors: Mapping[str, Tensor], missing: Sequence[str] = (), include: Include = "matrices") -> Placement:
     """The cells of a model's tensors.
 
     Parameters
@@ -147,9 +145,7 @@ class ElementsFrom:
         return self.tensor.read(self.offset + start, self.offset + stop)
 
 
-def _told_apart(
-    cells: Sequence[tuple[Cell, Address]], outside: list[str]
-) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
+def _told_apart(cells: Sequence[tuple[Cell, Address]], outside: list[str]) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
     """Give the tensors of one place, such as the two norms of a block, components of their own.
 
     They are told apart by what the code calls them, ``norm.input_layernorm``, then by the last word too. What

@@ -80,9 +80,7 @@ def run_jobs(
     own = executor is None
     pool = executor if executor is not None else ThreadPoolExecutor(_usable_cores(), "layergrid")
     if own:
-        jobs = [
-            replace(job, tensors=tuple(_stoppable(tensor, stop) for tensor in job.tensors)) for job in jobs
-        ]
+        jobs = [replace(job, tensors=tuple(_stoppable(tensor, stop) for tensor in job.tensors)) for job in jobs]
     failures: dict[int, Failure] = {}
     finished: queue.SimpleQueue[Future[list[tuple[int, Any]]]] = queue.SimpleQueue()
     futures: list[Future[list[tuple[int, Any]]]] = []

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from layergrid.insights import Claim, check, check_text
+from layergrid.findings import Claim, check, check_text
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -66,9 +66,7 @@ def test_the_description_of_the_figure_is_put_to_the_test(figure):
     table = check_text(figure, (FIXTURES / "figure-description.md").read_text(encoding="utf-8"))
     claims = table[table["verdict"] != "no checkable claim"]
     assert len(claims) >= 15
-    verdict = {
-        (c.kind, c.subject, c.direction): v for c, v in zip(claims["claim"], claims["verdict"], strict=True)
-    }
+    verdict = {(c.kind, c.subject, c.direction): v for c, v in zip(claims["claim"], claims["verdict"], strict=True)}
     assert verdict["trend", ("mlp.gate",), "falling"] == "refuted"
     assert verdict["relation", ("attn.q", "mlp.gate"), "inverse"] == "refuted"
     assert verdict["trend", ("attn.o",), "rising"] == "refuted"

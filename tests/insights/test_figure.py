@@ -1,6 +1,6 @@
 import pytest
 
-from layergrid.insights import insights
+from layergrid.findings import insights
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +35,7 @@ def test_v_is_u_shaped(found):
 def test_o_is_not_monotone_and_high_at_both_places(found):
     assert only(found, "trend", "attn.o") == []
     high = {
-        layer
-        for f in found
-        if f.components == ("attn.o",) and f.direction in ("high", "peak")
-        for layer, _ in f.cells
+        layer for f in found if f.components == ("attn.o",) and f.direction in ("high", "peak") for layer, _ in f.cells
     }
     assert high >= {15, 16, 17, 18}
 

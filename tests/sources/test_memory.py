@@ -61,9 +61,7 @@ def test_bfloat16_of_a_module_is_exact(monkeypatch):
 
 
 def test_gradients_are_read_where_present():
-    source = open_source(
-        module(a=FakeTensor(VALUES, grad=FakeTensor(-VALUES)), b=FakeTensor(VALUES)), what="grad"
-    )
+    source = open_source(module(a=FakeTensor(VALUES, grad=FakeTensor(-VALUES)), b=FakeTensor(VALUES)), what="grad")
     assert list(source.tensors) == ["a"]
     assert np.array_equal(whole(source.tensors["a"]), -VALUES)
 
@@ -89,9 +87,7 @@ def test_an_unknown_torch_dtype_is_refused_by_name():
 
 
 def test_a_state_dict_and_a_nested_tree_are_read():
-    source = open_source(
-        {"a": FakeTensor(VALUES), "layers_0": {"kernel": VALUES + 1, "none": None}, "s": 2.5}
-    )
+    source = open_source({"a": FakeTensor(VALUES), "layers_0": {"kernel": VALUES + 1, "none": None}, "s": 2.5})
     assert list(source.tensors) == ["a", "layers_0/kernel", "s"]
     assert np.array_equal(whole(source.tensors["layers_0/kernel"]), VALUES + 1)
 

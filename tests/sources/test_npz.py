@@ -17,9 +17,7 @@ VALUES = np.arange(6.0, dtype=np.float32).reshape(2, 3)
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-@pytest.mark.parametrize(
-    "values", [VALUES, np.asfortranarray(VALUES), VALUES.astype(">f4"), VALUES.astype("i8")]
-)
+@pytest.mark.parametrize("values", [VALUES, np.asfortranarray(VALUES), VALUES.astype(">f4"), VALUES.astype("i8")])
 def test_arrays_are_read_exactly(tmp_path, save, values):
     save(tmp_path / "m.npz", **{"layers.0.w": values, "single": np.float64(2)})
     source = open_source(tmp_path / "m.npz")

@@ -159,10 +159,7 @@ def test_overlapping_tensors_are_refused(tmp_path):
 def test_a_truncated_file_is_refused(tmp_path):
     content = safetensors_bytes({NAME: VALUES})
     message = refusal(tmp_path, content[:-1])
-    assert (
-        f"has {len(content) - 1} bytes, but its header promises {len(content)}; is the download complete?"
-        in message
-    )
+    assert f"has {len(content) - 1} bytes, but its header promises {len(content)}; is the download complete?" in message
 
 
 def test_bytes_of_no_tensor_are_refused(tmp_path):

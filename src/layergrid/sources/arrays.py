@@ -37,9 +37,7 @@ def arrays_source(tree: Mapping[Any, Any]) -> Source:
 
 def _collect(tree: Mapping[Any, Any], prefix: str, depth: int, tensors: dict[str, Tensor]) -> None:
     if depth > MAX_DEPTH:
-        raise SourceError(
-            f"{printable(prefix)} is nested more than {MAX_DEPTH} deep; does the tree contain itself?"
-        )
+        raise SourceError(f"{printable(prefix)} is nested more than {MAX_DEPTH} deep; does the tree contain itself?")
     for key, value in tree.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
@@ -56,7 +54,5 @@ def _tensor(name: str, value: Any) -> Tensor:
     if isinstance(value, str | bytes) or not (
         hasattr(value, "__array__") or isinstance(value, int | float | list | tuple)
     ):
-        raise TypeError(
-            f"{printable(name)} is a {type(value).__name__}; expected an array or a mapping of arrays"
-        )
+        raise TypeError(f"{printable(name)} is a {type(value).__name__}; expected an array or a mapping of arrays")
     return as_tensor(np.asarray(value), name)

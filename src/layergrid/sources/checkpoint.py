@@ -78,9 +78,7 @@ def safetensors_folder(folder: Folder, on_error: OnError = "raise") -> Source:
     names = folder.names()
     indices = [name for name in names if name.endswith(_INDEX)]
     if len(indices) > 1:
-        raise SourceError(
-            f"{folder.label} holds several models: {', '.join(indices)}; give the index of one of them"
-        )
+        raise SourceError(f"{folder.label} holds several models: {', '.join(indices)}; give the index of one of them")
     if indices:
         return indexed_safetensors(folder, indices[0], on_error)
     shards = [name for name in names if name.endswith(".safetensors")]
@@ -167,9 +165,7 @@ def _read_shards(
     if weight_map is not None:
         _check_index(folder, weight_map, home, skipped, on_error)
     missing = tuple(name for name in [*(weight_map or ()), *unsupported] if name not in home)
-    return scaled(
-        Source(folder.label, "safetensors", tensors, read_config(folder), identities, skipped, missing)
-    )
+    return scaled(Source(folder.label, "safetensors", tensors, read_config(folder), identities, skipped, missing))
 
 
 def _check_index(
@@ -184,9 +180,7 @@ def _check_index(
         if shard in skipped or name in skipped or home.get(name) == shard:
             continue
         found = f"it is in {home[name]}" if name in home else "it is in none of the shards"
-        problem = (
-            f"{folder.label}: the index places {printable(name)} in {shard}, but {found}; download both again"
-        )
+        problem = f"{folder.label}: the index places {printable(name)} in {shard}, but {found}; download both again"
         if on_error == "raise" or name in home:
             raise SourceError(problem)
         skipped[name] = problem
@@ -203,9 +197,7 @@ def check_parts(folder: Folder, name: str, names: Collection[str]) -> None:
 def _read_json(folder: Folder, name: str) -> dict[str, Any]:
     file = folder.open(name)
     if file.size > MAX_JSON_BYTES:
-        raise SourceError(
-            f"{file.label} has {file.size} bytes, at most {MAX_JSON_BYTES} are read; is it JSON?"
-        )
+        raise SourceError(f"{file.label} has {file.size} bytes, at most {MAX_JSON_BYTES} are read; is it JSON?")
     return parse_json_object(read_bytes(file, 0, file.size), file.label)
 
 
@@ -218,6 +210,4 @@ def _nothing_to_read(folder: Folder, names: Sequence[str]) -> SourceError:
     for name in names:
         if is_pickle(name):
             return pickle_refusal(f"{folder.label}/{name}")
-    return SourceError(
-        f"{folder.label} holds no checkpoint that can be read; looked for *.safetensors and *.gguf"
-    )
+    return SourceError(f"{folder.label} holds no checkpoint that can be read; looked for *.safetensors and *.gguf")

@@ -80,18 +80,14 @@ class ScaledElements:
         factors = self._read_factors()
         grid = values.reshape(last - first, columns)
         for block_row in range(first // rows_per_factor, -(-last // rows_per_factor)):
-            rows = slice(
-                max(0, block_row * rows_per_factor - first), (block_row + 1) * rows_per_factor - first
-            )
+            rows = slice(max(0, block_row * rows_per_factor - first), (block_row + 1) * rows_per_factor - first)
             grid[rows] *= np.repeat(factors[block_row], columns_per_factor)[:columns]
         return values[wanted]
 
     def _read_factors(self) -> np.ndarray:
         """The factors as (blocks of rows, blocks of columns), read once."""
         if self._factors is None:
-            factors = widen(self.scale.read(0, self.scale.size), self.scale.dtype).astype(
-                np.float32, copy=False
-            )
+            factors = widen(self.scale.read(0, self.scale.size), self.scale.dtype).astype(np.float32, copy=False)
             shape = self.scale.shape
             self._factors = factors.reshape(shape if len(shape) == 2 else (-1, 1))
         return self._factors

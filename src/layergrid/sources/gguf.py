@@ -69,9 +69,7 @@ def gguf_file(file: ByteFile, folder: Folder | None = None) -> Source:
     for part in parts:
         for name, tensor in (header if part is file else read_header(part)).tensors.items():
             if name in tensors:
-                raise SourceError(
-                    f"{part.label}: tensor {printable(name)} is in another part too; download both again"
-                )
+                raise SourceError(f"{part.label}: tensor {printable(name)} is in another part too; download both again")
             tensors[name] = tensor
             if part.identity:
                 identities[name] = part.identity
@@ -164,14 +162,10 @@ def _place(cursor: _Cursor, infos: list[_TensorInfo], data_start: int) -> dict[s
                     f"gives tensor {printable(info.name)} rows of {info.shape[-1]}, no multiple of the "
                     f"{block_size} elements of a {type_name} block"
                 )
-            stored = DecodedElements(
-                cursor.file, data_start + info.offset, size, info.type, block_size, block_bytes
-            )
+            stored = DecodedElements(cursor.file, data_start + info.offset, size, info.type, block_size, block_bytes)
             size_bytes = size // block_size * block_bytes
         if info.offset < end and size_bytes:
-            cursor.fail(
-                f"lets tensor {printable(info.name)} overlap {printable(before)}; convert the model again"
-            )
+            cursor.fail(f"lets tensor {printable(info.name)} overlap {printable(before)}; convert the model again")
         if data_start + info.offset + size_bytes > cursor.file.size:
             raise SourceError(
                 f"{cursor.file.label} ends at byte {cursor.file.size}, but tensor {printable(info.name)} "
@@ -232,9 +226,7 @@ class DecodedElements:
             decoded = self._decode(first, last)
             begin = first * self.block_size
             piece = slice(max(start, begin), min(stop, last * self.block_size))
-            values[piece.start - start : piece.stop - start] = decoded[
-                piece.start - begin : piece.stop - begin
-            ]
+            values[piece.start - start : piece.stop - start] = decoded[piece.start - begin : piece.stop - begin]
         return values
 
     def _decode(self, first: int, last: int) -> np.ndarray:
@@ -272,8 +264,7 @@ class _Cursor:
         rest = self.file.size - self.position
         if size_bytes > rest:
             self.fail(
-                f"announces {what} at byte {self.position}, but only {rest} bytes follow; "
-                "is the download complete?"
+                f"announces {what} at byte {self.position}, but only {rest} bytes follow; is the download complete?"
             )
 
     def take(self, length: int) -> bytes:
@@ -299,9 +290,7 @@ class _Cursor:
     def text(self, what: str) -> str:
         length = self.number("<Q")
         if length > MAX_TEXT_BYTES:
-            self.fail(
-                f"announces {what} of {length} bytes at byte {self.position}, more than {MAX_TEXT_BYTES}"
-            )
+            self.fail(f"announces {what} of {length} bytes at byte {self.position}, more than {MAX_TEXT_BYTES}")
         try:
             return self.take(length).decode()
         except UnicodeDecodeError:

@@ -62,9 +62,7 @@ def module_source(module: Any, what: Literal["weight", "grad"] = "weight", on_er
                 raise
             skipped[name] = str(error)
     if what == "grad" and not tensors:
-        raise SourceError(
-            f"no parameter of this {type(module).__name__} has a gradient; call backward() first"
-        )
+        raise SourceError(f"no parameter of this {type(module).__name__} has a gradient; call backward() first")
     return Source(type(module).__name__, "module", tensors, skipped=skipped, missing=tuple(skipped))
 
 
@@ -81,14 +79,11 @@ def is_torch_tensor(value: Any) -> bool:
 def torch_elements(name: str, tensor: Any) -> Tensor:
     """A torch tensor as a `Tensor` that reads it block by block."""
     if tensor.is_meta:
-        raise SourceError(
-            f"{printable(name)} is on the meta device and has no values; load the weights first"
-        )
+        raise SourceError(f"{printable(name)} is on the meta device and has no values; load the weights first")
     dtype = _DTYPES.get(str(tensor.dtype))
     if dtype is None:
         raise SourceError(
-            f"{printable(name)} has dtype {tensor.dtype}, which is not supported; "
-            f"supported: {', '.join(_DTYPES)}"
+            f"{printable(name)} has dtype {tensor.dtype}, which is not supported; supported: {', '.join(_DTYPES)}"
         )
     return Tensor(name, tuple(tensor.shape), dtype, TorchElements(tensor.detach(), dtype))
 

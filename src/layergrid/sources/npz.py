@@ -36,13 +36,9 @@ def npz_file(file: ByteFile) -> Source:
         archive = zipfile.ZipFile(io.BufferedReader(_Bytes(file)))
         members = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as error:
-        raise SourceError(
-            f"{file.label} is no readable archive ({error}); is the download complete?"
-        ) from error
+        raise SourceError(f"{file.label} is no readable archive ({error}); is the download complete?") from error
     if sum(member.compress_size for member in members) > file.size:
-        raise SourceError(
-            f"{file.label} holds arrays that overlap each other; the file is damaged or hostile"
-        )
+        raise SourceError(f"{file.label} holds arrays that overlap each other; the file is damaged or hostile")
     unpacked = sum(member.file_size for member in members if member.compress_type != zipfile.ZIP_STORED)
     if unpacked > MAX_COMPRESSED_BYTES:
         raise SourceError(
@@ -90,9 +86,7 @@ class _Member:
             self.fail(f"has dtype {dtype}, which is not supported")
         in_order = not fortran and dtype.newbyteorder("<") == dtype
         if self.info.compress_type == zipfile.ZIP_STORED and in_order:
-            return Tensor(
-                self.name, shape, form, StoredElements(self.file, self._data_offset() + start, form)
-            )
+            return Tensor(self.name, shape, form, StoredElements(self.file, self._data_offset() + start, form))
         if size * dtype.itemsize > MAX_COMPRESSED_BYTES:
             self.fail(f"is stored column by column, in {size * dtype.itemsize} bytes; save it in C order")
         return Tensor(self.name, shape, form, UnpackedElements(self, shape, fortran, dtype, start))

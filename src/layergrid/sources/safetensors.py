@@ -50,9 +50,7 @@ def read_safetensors(
     end = 0
     for entry in sorted(entries.values(), key=lambda entry: (entry.begin, entry.end)):
         if entry.begin != end:
-            problem = (
-                "overlaps the tensor before it" if entry.begin < end else f"leaves a gap after byte {end}"
-            )
+            problem = "overlaps the tensor before it" if entry.begin < end else f"leaves a gap after byte {end}"
             entry.fail(f"starts at byte {entry.begin} and {problem}")
         end = entry.end
         if entry.dtype in STORAGE:
@@ -76,9 +74,7 @@ def read_safetensors(
 def _read_header(file: ByteFile) -> tuple[dict[str, Any], int]:
     """The JSON header, and the offset in bytes of the data behind it."""
     if file.size < 8:
-        raise SourceError(
-            f"{file.label} has {file.size} bytes, too few for a header; is the download complete?"
-        )
+        raise SourceError(f"{file.label} has {file.size} bytes, too few for a header; is the download complete?")
     length = int.from_bytes(read_bytes(file, 0, 8), "little")
     if length > MAX_HEADER_BYTES:
         raise SourceError(
@@ -87,8 +83,7 @@ def _read_header(file: ByteFile) -> tuple[dict[str, Any], int]:
         )
     if 8 + length > file.size:
         raise SourceError(
-            f"{file.label} ends at byte {file.size}, inside its header of {length} bytes; "
-            "is the download complete?"
+            f"{file.label} ends at byte {file.size}, inside its header of {length} bytes; is the download complete?"
         )
     return parse_json_object(read_bytes(file, 8, length), f"the header of {file.label}"), 8 + length
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from layergrid.insights.claim import FORMS, Claim, mentions, parse
-from layergrid.insights.contrast import default_groups, dispersion_contrast, level_contrast
-from layergrid.insights.curves import Curve, fit_curves
-from layergrid.insights.engine import matrix_of
-from layergrid.insights.finding import chance, layer_range, listed, number
-from layergrid.insights.plain import NEGLIGIBLE, identical_groups
-from layergrid.insights.relation import pairs
-from layergrid.insights.series import Series, prepare
-from layergrid.insights.shape import best_shape, direction
-from layergrid.insights.trend import ends, tau
+from layergrid.findings.claim import FORMS, Claim, mentions, parse
+from layergrid.findings.contrast import default_groups, dispersion_contrast, level_contrast
+from layergrid.findings.curves import Curve, fit_curves
+from layergrid.findings.engine import matrix_of
+from layergrid.findings.finding import chance, layer_range, listed, number
+from layergrid.findings.plain import NEGLIGIBLE, identical_groups
+from layergrid.findings.relation import pairs
+from layergrid.findings.series import Series, prepare
+from layergrid.findings.shape import best_shape, direction
+from layergrid.findings.trend import ends, tau
 from layergrid.matrix import Label
 
 if TYPE_CHECKING:
@@ -112,9 +112,7 @@ class _Checker:
             claim = claims[0]
         for name in claim.subject + claim.other:
             if name not in self.series.matrix.components:
-                raise ValueError(
-                    f"no component {name!r}; this grid has {', '.join(self.series.matrix.components)}"
-                )
+                raise ValueError(f"no component {name!r}; this grid has {', '.join(self.series.matrix.components)}")
         judge = {
             "trend": self._trend,
             "shape": self._shape,
@@ -148,9 +146,7 @@ class _Checker:
         first, last = claim.layers
         if first in labels and last in labels:
             return np.arange(labels.index(first), labels.index(last) + 1)
-        return np.array(
-            [r for r, x in enumerate(labels) if isinstance(x, int) and int(first) <= x <= int(last)], int
-        )
+        return np.array([r for r, x in enumerate(labels) if isinstance(x, int) and int(first) <= x <= int(last)], int)
 
     def _of(self, claim: Claim) -> tuple[int, dict[str, Curve] | None]:
         column = self._column(claim.subject[0])
@@ -165,11 +161,7 @@ class _Checker:
         way = "rising" if trend.sign > 0 else "falling"
         low, high = ends(self.series, column)
         numbers = f"{number(low)} to {number(high)}, tau {tau(self.series, column):.2f}, {chance(trend.p)}"
-        if (
-            shape.p <= ALPHA
-            and shape.criterion > trend.criterion
-            and (way != claim.direction or trend.p > ALPHA)
-        ):
+        if shape.p <= ALPHA and shape.criterion > trend.criterion and (way != claim.direction or trend.p > ALPHA):
             return "refuted", f"{name} is not monotone: {direction(shape)} describes it better ({numbers})."
         if trend.p > ALPHA:
             return "undecided", f"No trend in {name} is told from noise ({numbers})."
@@ -230,9 +222,7 @@ class _Checker:
             said = f"Means there: {number(means[0])} and {number(means[1])}."
             if not of_level or not always:
                 return "undecided", said
-            return (
-                "supported" if (means[0] > means[1]) == (claim.direction == "higher") else "refuted"
-            ), said
+            return ("supported" if (means[0] > means[1]) == (claim.direction == "higher") else "refuted"), said
         answer = (level_contrast if of_level else dispersion_contrast)(series, one, two)
         if answer is None:
             return "undecided", "Too few layers, or no variation, to compare them."
@@ -241,14 +231,8 @@ class _Checker:
         if p > ALPHA:
             return "undecided", f"{names[0]} and {names[1]} are not told apart ({chance(p)})."
         claimed = 1 if claim.direction in ("higher", "more-variable") else -1
-        word = (
-            ("higher" if of_level else "more variable")
-            if sign > 0
-            else ("lower" if of_level else "less variable")
-        )
-        return (
-            "supported" if sign == claimed else "refuted"
-        ), f"{names[0]}: {word} than {names[1]} ({chance(p)})."
+        word = ("higher" if of_level else "more variable") if sign > 0 else ("lower" if of_level else "less variable")
+        return ("supported" if sign == claimed else "refuted"), f"{names[0]}: {word} than {names[1]} ({chance(p)})."
 
     def _relation(self, claim: Claim, rows: np.ndarray) -> tuple[str, str]:
         one, two = sorted(self._column(n) for n in claim.subject)
@@ -285,6 +269,4 @@ class _Checker:
         else:
             off = max(low - middle, middle - high)
         # "About 0.14" is 0.13 to 0.15: one in the last digit stated.
-        return (
-            "supported" if off <= claim.unit else "refuted" if off > 2 * claim.unit else "undecided"
-        ), said
+        return ("supported" if off <= claim.unit else "refuted" if off > 2 * claim.unit else "undecided"), said

@@ -7,10 +7,10 @@ from typing import cast
 
 import numpy as np
 
-from layergrid.insights import serial, templates
-from layergrid.insights.finding import Finding, chance, layer_range, listed, number
-from layergrid.insights.multiplicity import SHARES
-from layergrid.insights.series import Series, level_and_slope
+from layergrid.findings import serial, templates
+from layergrid.findings.finding import Finding, chance, layer_range, listed, number
+from layergrid.findings.multiplicity import SHARES
+from layergrid.findings.series import Series, level_and_slope
 
 TAKES_PART = 0.005
 """A component takes part in a band where its own chance of such layers is below this."""

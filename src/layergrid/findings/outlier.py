@@ -6,9 +6,9 @@ from typing import cast
 
 import numpy as np
 
-from layergrid.insights.finding import Finding, chance, number
-from layergrid.insights.multiplicity import corrected
-from layergrid.insights.series import Series, robust_spread
+from layergrid.findings.finding import Finding, chance, number
+from layergrid.findings.multiplicity import corrected
+from layergrid.findings.series import Series, robust_spread
 
 TEST = "median polish residual and distance from neighbouring layers, tail of a Student t fitted to the grid"
 _FREEDOMS = np.array([1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 25, 50, 200.0])
@@ -28,9 +28,7 @@ def outliers(series: Series, alpha: float) -> list[Finding]:
         rows, columns = np.nonzero(p < 1)
         if not len(rows):
             continue
-        q = np.minimum(
-            1.0, corrected(p[rows, columns], int(np.isfinite(values).sum()), "outlier") * len(scales)
-        )
+        q = np.minimum(1.0, corrected(p[rows, columns], int(np.isfinite(values).sum()), "outlier") * len(scales))
         for r, c, chance_of_it in zip(rows, columns, q, strict=True):
             key = (int(r), int(c))
             if chance_of_it <= alpha and chance_of_it < best.get(key, (1.0,))[0]:
@@ -128,9 +126,7 @@ def _tail(z: np.ndarray) -> np.ndarray:
     fits = []
     for freedom, scale in zip(_FREEDOMS, scales, strict=True):
         likelihood = (
-            student.logpdf(beyond / scale, freedom).sum() - len(beyond) * np.log(scale)
-            if edge > 0
-            else -np.inf
+            student.logpdf(beyond / scale, freedom).sum() - len(beyond) * np.log(scale) if edge > 0 else -np.inf
         )
         fits.append(likelihood - len(beyond) * student.logsf(edge / scale, freedom) if edge > 0 else -np.inf)
     likelihoods = np.array(fits)

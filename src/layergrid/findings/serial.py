@@ -26,9 +26,7 @@ from typing import cast
 
 import numpy as np
 
-RHOS = np.array(
-    [-0.5, -0.4, -0.3, -0.2, -0.1, 0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.94, 0.97]
-)
+RHOS = np.array([-0.5, -0.4, -0.3, -0.2, -0.1, 0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.94, 0.97])
 """The serial correlations averaged over; closer together where the answer depends more on them."""
 
 # What a component's own prior keeps of the base prior, in units of one other component.

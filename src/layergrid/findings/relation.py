@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from layergrid.insights import serial
-from layergrid.insights.finding import Finding, chance
-from layergrid.insights.multiplicity import corrected
-from layergrid.insights.series import FEWEST_LAYERS, Series
+from layergrid.findings import serial
+from layergrid.findings.finding import Finding, chance
+from layergrid.findings.multiplicity import corrected
+from layergrid.findings.series import FEWEST_LAYERS, Series
 
 MOST = 100
 """At most this many relations are reported; a note says how many more there are."""
@@ -85,12 +85,8 @@ def pairs(series: Series, same: set[frozenset[int]], limit: float) -> list[Pair]
             constant = 0.5 * np.log(innovation / (innovation + (layers - 1) * (1 - serial.RHOS[g]) ** 2))
             rest = np.log1p(-share)
             # The first on the second, then the second on the first.
-            posterior[0, g] = (
-                constant - 0.5 * np.log(b) - 0.5 * df * (rest + np.log(a)) + prior[g, rows][:, None]
-            )
-            posterior[1, g] = (
-                constant - 0.5 * np.log(a) - 0.5 * df * (rest + np.log(b)) + prior[g, later][None, :]
-            )
+            posterior[0, g] = constant - 0.5 * np.log(b) - 0.5 * df * (rest + np.log(a)) + prior[g, rows][:, None]
+            posterior[1, g] = constant - 0.5 * np.log(a) - 0.5 * df * (rest + np.log(b)) + prior[g, later][None, :]
         weight = np.exp(posterior - posterior.max(axis=1, keepdims=True))
         weight /= weight.sum(axis=1, keepdims=True)
         z = np.sqrt(df * np.log1p(t2 / df)) * ((8 * df + 1) / (8 * df + 3))
@@ -103,9 +99,7 @@ def pairs(series: Series, same: set[frozenset[int]], limit: float) -> list[Pair]
         for i, j in zip(*np.nonzero(p <= limit), strict=True):
             one, two = int(columns[rows[i]]), int(columns[later[j]])
             if frozenset((one, two)) not in same:
-                out.append(
-                    Pair(one, two, max(float(p[i, j]), 1e-300), float(raw[:, rows[i]] @ raw[:, later[j]]))
-                )
+                out.append(Pair(one, two, max(float(p[i, j]), 1e-300), float(raw[:, rows[i]] @ raw[:, later[j]])))
     return out
 
 

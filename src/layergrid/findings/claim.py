@@ -123,9 +123,7 @@ def parse(
     return list(dict.fromkeys(out))
 
 
-def _of_two(
-    text: str, named: list[str], components: Sequence[str], groups: dict[str, list[str]]
-) -> Claim | None:
+def _of_two(text: str, named: list[str], components: Sequence[str], groups: dict[str, list[str]]) -> Claim | None:
     if len(named) == 2:
         two = (named[0], named[1])
         if re.search(r"\binvers\w*|\bopposite\b|against each other|anti-?correlat", text):
@@ -175,18 +173,10 @@ def _of_clause(clause: str, subject: tuple[str, ...]) -> list[Claim]:
         for kind, direction, pattern in _ONE:
             if re.search(pattern, clause) and not re.search(r"\b(?:not|never|no)\b", clause):
                 # A dip or a rise at a few layers is a matter of those layers.
-                out.append(
-                    replace(base, kind=kind, direction=direction, layers=layers if kind == "shape" else None)
-                )
+                out.append(replace(base, kind=kind, direction=direction, layers=layers if kind == "shape" else None))
                 break
         if value is not None:
-            way = (
-                "above"
-                if re.search(r"\babove\b|\bover\b|\+", clause)
-                else "below"
-                if "below" in clause
-                else "about"
-            )
+            way = "above" if re.search(r"\babove\b|\bover\b|\+", clause) else "below" if "below" in clause else "about"
             out.append(replace(base, kind="value", direction=way, value=value[0], unit=value[1]))
         elif layers is not None and re.search(r"\bhigh(?:est)?\b|\bpeak values\b|orange|elevated", clause):
             out.append(replace(base, kind="region", direction="high"))

@@ -5,7 +5,7 @@ It says what the numbers show, and nothing of what the model does.
 
 from __future__ import annotations
 
-from layergrid.insights.finding import Finding, Insights
+from layergrid.findings.finding import Finding, Insights
 
 _SECTIONS = (
     ("Highest and lowest regions", ("region",)),

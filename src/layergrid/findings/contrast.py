@@ -12,10 +12,10 @@ from itertools import combinations
 
 import numpy as np
 
-from layergrid.insights import serial
-from layergrid.insights.finding import Finding, chance, listed, number
-from layergrid.insights.multiplicity import corrected
-from layergrid.insights.series import FEWEST_LAYERS, Series, level, level_and_slope
+from layergrid.findings import serial
+from layergrid.findings.finding import Finding, chance, listed, number
+from layergrid.findings.multiplicity import corrected
+from layergrid.findings.series import FEWEST_LAYERS, Series, level, level_and_slope
 
 LEVEL_TEST = "difference of group means in each layer, AR(1) noise, serial correlation averaged out"
 DISPERSION_TEST = "log mean Brown-Forsythe deviation, error from simulated AR(1) noise"
@@ -155,9 +155,7 @@ def deviations(series: Series) -> np.ndarray:
     return away
 
 
-def _constant(
-    series: Series, rows: np.ndarray, y: np.ndarray, columns: list[int]
-) -> tuple[float, float] | None:
+def _constant(series: Series, rows: np.ndarray, y: np.ndarray, columns: list[int]) -> tuple[float, float] | None:
     size = float(np.abs(y).max())
     if size == 0:
         return None
@@ -179,11 +177,7 @@ def _contrast(
     (one, columns_one), (two, columns_two) = groups if sign > 0 else groups[::-1]
     measure = series.terms if of_level else deviations(series)
     names = series.matrix.components
-    of = {
-        c: float(np.nanmean(measure[:, c]))
-        for c in columns_one + columns_two
-        if np.isfinite(measure[:, c]).any()
-    }
+    of = {c: float(np.nanmean(measure[:, c])) for c in columns_one + columns_two if np.isfinite(measure[:, c]).any()}
     ours, theirs = ([of[c] for c in columns if c in of] for columns in (columns_one, columns_two))
     high, low = float(np.median(ours)), float(np.median(theirs))
     # One component alone can move its group's mean: then the typical component does not follow, and it is
@@ -191,11 +185,7 @@ def _contrast(
     mean_apart = float(np.mean(ours) - np.mean(theirs))
     if high <= low or (of_level and high - low < 0.5 * mean_apart):
         return None
-    if (
-        not of_level
-        and low > 0
-        and np.log(high / low) < 0.5 * float(np.mean(np.log(ours)) - np.mean(np.log(theirs)))
-    ):
+    if not of_level and low > 0 and np.log(high / low) < 0.5 * float(np.mean(np.log(ours)) - np.mean(np.log(theirs))):
         return None
     # Half way between what is typical of either group; by ratio, where spreads are compared.
     middle = (high + low) / 2 if of_level or low == 0 else float(np.sqrt(high * low))
@@ -258,11 +248,7 @@ def _exceptions(
             rest = [names[c] for c in columns if c not in odd]
             verb = how if len(odd) == 1 else how.replace("is ", "are ").replace("varies", "vary")
             follow = "follows" if len(rest) == 1 else "follow"
-            parts.append(
-                f"; {listed(rest)} {follow} this, {listed([names[c] for c in odd])} does not: it {verb}"
-            )
+            parts.append(f"; {listed(rest)} {follow} this, {listed([names[c] for c in odd])} does not: it {verb}")
     return (
-        "".join(parts)
-        .replace("does not: it are", "do not: they are")
-        .replace("does not: it vary", "do not: they vary")
+        "".join(parts).replace("does not: it are", "do not: they are").replace("does not: it vary", "do not: they vary")
     )

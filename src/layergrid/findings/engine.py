@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from layergrid.insights.band import bands
-from layergrid.insights.contrast import Groups, checked_groups, contrasts
-from layergrid.insights.curves import fit_curves
-from layergrid.insights.finding import KINDS, Finding, Insights, number
-from layergrid.insights.outlier import outliers
-from layergrid.insights.plain import constants, gaps, identical_groups, identicals, regions
-from layergrid.insights.relation import relations
-from layergrid.insights.series import FEWEST_LAYERS, Series, prepare
-from layergrid.insights.shape import shapes
-from layergrid.insights.trend import trends
+from layergrid.findings.band import bands
+from layergrid.findings.contrast import Groups, checked_groups, contrasts
+from layergrid.findings.curves import fit_curves
+from layergrid.findings.finding import KINDS, Finding, Insights, number
+from layergrid.findings.outlier import outliers
+from layergrid.findings.plain import constants, gaps, identical_groups, identicals, regions
+from layergrid.findings.relation import relations
+from layergrid.findings.series import FEWEST_LAYERS, Series, prepare
+from layergrid.findings.shape import shapes
+from layergrid.findings.trend import trends
 from layergrid.matrix import Matrix
 
 
@@ -57,8 +57,7 @@ def insights(data: Any, *, alpha: float = 0.05, groups: Groups | None = None) ->
     related, significant = relations(series, equal_pairs, alpha, ways)
     if significant > len(related):
         notes += (
-            f"{significant - len(related)} more relations are significant than the "
-            f"{len(related)} strongest listed.",
+            f"{significant - len(related)} more relations are significant than the {len(related)} strongest listed.",
         )
     found = [
         *trending,
@@ -98,25 +97,17 @@ def _notes(series: Series, flat: bool) -> tuple[str, ...]:
     if finite.size == 0:
         return ("No cell holds a finite number: there is nothing to say.",)
     if flat:
-        return (
-            f"Every finite value is {number(float(finite[0]))}, to rounding: there is nothing to compare.",
-        )
+        return (f"Every finite value is {number(float(finite[0]))}, to rounding: there is nothing to compare.",)
     notes = []
     layers, components = series.values.shape
     if layers < FEWEST_LAYERS:
-        notes.append(
-            f"Too little data: {layers} layers, and no test is tried with fewer than {FEWEST_LAYERS}."
-        )
+        notes.append(f"Too little data: {layers} layers, and no test is tried with fewer than {FEWEST_LAYERS}.")
     elif not series.tested.all():
         left = [series.matrix.components[c] for c in np.flatnonzero(~series.tested)]
         some = ", ".join(left[:6]) + (f" and {len(left) - 6} more" if len(left) > 6 else "")
-        notes.append(
-            f"Not tested, as they vary not at all or have fewer than {FEWEST_LAYERS} values: {some}."
-        )
+        notes.append(f"Not tested, as they vary not at all or have fewer than {FEWEST_LAYERS} values: {some}.")
     if components == 1:
         notes.append("One component: bands, relations and contrasts need two.")
     if series.log:
-        notes.append(
-            "The values span over two decades: trends, shapes, bands and contrasts were tested on logarithms."
-        )
+        notes.append("The values span over two decades: trends, shapes, bands and contrasts were tested on logarithms.")
     return tuple(notes)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from layergrid.insights.curves import Curve
-from layergrid.insights.finding import Finding, chance, layer_range, number
-from layergrid.insights.multiplicity import corrected
-from layergrid.insights.series import Series
+from layergrid.findings.curves import Curve
+from layergrid.findings.finding import Finding, chance, layer_range, number
+from layergrid.findings.multiplicity import corrected
+from layergrid.findings.series import Series
 
 MARGIN = 0.0
 """A shape must beat the monotone trend by more than this in half the Schwarz criterion."""
@@ -68,9 +68,7 @@ def _shape(series: Series, column: int, curve: Curve, p: float) -> Finding:
         quarter = max(1, len(rows) // 4)
         marked, outside = np.concatenate([rows[:quarter], rows[-quarter:]]), rows[quarter:-quarter]
     inside, beside = (float(np.median(series.values[r, column])) for r in (marked, outside))
-    noise = np.concatenate(
-        [series.terms[r, column] - np.median(series.terms[r, column]) for r in (marked, outside)]
-    )
+    noise = np.concatenate([series.terms[r, column] - np.median(series.terms[r, column]) for r in (marked, outside)])
     height = float(np.median(series.terms[marked, column]) - np.median(series.terms[outside, column]))
     span = series.span(first, last)
     stride = f"between layers {span[0]} and {span[1]}, from {number(beside)} to {number(inside)}"

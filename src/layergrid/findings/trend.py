@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from layergrid.insights.curves import Curve
-from layergrid.insights.finding import Finding, chance, layer_range, number
-from layergrid.insights.multiplicity import corrected
-from layergrid.insights.series import Series
+from layergrid.findings.curves import Curve
+from layergrid.findings.finding import Finding, chance, layer_range, number
+from layergrid.findings.multiplicity import corrected
+from layergrid.findings.series import Series
 
 TEST = "slope with AR(1) noise, serial correlation averaged out"
 
 
-def trends(
-    series: Series, curves: dict[int, dict[str, Curve]], alpha: float, taken: set[int]
-) -> list[Finding]:
+def trends(series: Series, curves: dict[int, dict[str, Curve]], alpha: float, taken: set[int]) -> list[Finding]:
     """The trends; components in `taken` have a shape that describes them better, and get none."""
     columns = list(curves)
     p = corrected(np.array([curves[c]["trend"].p for c in columns]), len(columns), "trend")

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from layergrid.insights import serial, templates
-from layergrid.insights.series import Block, Series, level, level_and_slope, place
+from layergrid.findings import serial, templates
+from layergrid.findings.series import Block, Series, level, level_and_slope, place
 
 # Components fitted at once: bounds the memory at (rhos, templates, this many).
 _BATCH = 32

@@ -10,7 +10,7 @@ from typing import cast
 
 import numpy as np
 
-from layergrid.insights import serial
+from layergrid.findings import serial
 from layergrid.matrix import Label, Matrix
 
 FEWEST_LAYERS = 10
@@ -89,9 +89,7 @@ def prepare(matrix: Matrix) -> Series:
         restricted[:, block.columns] = serial.restricted_likelihood(level_and_slope(block.rows), block.y)
     log_prior = np.zeros_like(restricted)
     log_prior[:, tested] = serial.prior_from_others(restricted[:, tested])
-    return Series(
-        matrix, values, terms, log, tested, np.where(np.isfinite(standard), standard, 0.0), blocks, log_prior
-    )
+    return Series(matrix, values, terms, log, tested, np.where(np.isfinite(standard), standard, 0.0), blocks, log_prior)
 
 
 def spans_decades(values: np.ndarray) -> bool:

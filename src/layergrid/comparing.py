@@ -43,7 +43,7 @@ def compare(
 
     Parameters
     ----------
-    base, other : whatever `layergrid.scan.scan` takes
+    base, other : whatever `layergrid.scanning.scan` takes
     metrics : names of pair metrics, one or several: ``"relative_change"``, ``"cosine"``, ``"delta_rms"`` ...
     include, executor, progress, on_error : as for `scan`
 
@@ -74,8 +74,7 @@ def compare(
     matched = {key: (cell, others[key]) for key, cell in cells.items() if key in others}
     if not matched:
         raise SourceError(
-            f"no tensor of {sources[1].label} has the place of one of {sources[0].label}; "
-            "are they the same model?"
+            f"no tensor of {sources[1].label} has the place of one of {sources[0].label}; are they the same model?"
         )
     pairs = list(matched.values())
     jobs = []
@@ -190,8 +189,7 @@ def _scale(config: Mapping[str, Any], parameter: str, rank: int) -> float:
             break
     if not isinstance(alpha, int | float) or rank == 0:
         raise SourceError(
-            f"{parameter} has rank {rank} and lora_alpha {alpha!r}; "
-            "is adapter_config.json beside the adapter?"
+            f"{parameter} has rank {rank} and lora_alpha {alpha!r}; is adapter_config.json beside the adapter?"
         )
     return float(alpha) / (math.sqrt(rank) if config.get("use_rslora") else rank)
 

@@ -9,8 +9,8 @@ from itertools import groupby
 
 import numpy as np
 
-from layergrid.insights.finding import Finding, layer_range, listed, number
-from layergrid.insights.series import Series
+from layergrid.findings.finding import Finding, layer_range, listed, number
+from layergrid.findings.series import Series
 
 EXTREME = 0.12
 """A region holds values within this share of the grid's whole range from its highest or lowest value."""
@@ -43,12 +43,7 @@ def regions(series: Series) -> list[Finding]:
         # Where a quarter of the grid lies at the edge, that is its level and no region.
         if inside.sum() > 0.25 * finite.size:
             continue
-        runs = [
-            (first, last, c)
-            for c in range(values.shape[1])
-            for first, last in _runs(inside[:, c])
-            if last > first
-        ]
+        runs = [(first, last, c) for c in range(values.shape[1]) for first, last in _runs(inside[:, c]) if last > first]
         sign = 1 if direction == "high" else -1
         runs.sort(key=lambda run: -sign * _peak(values[run[0] : run[1] + 1, run[2]], sign))
         out += [_region(series, direction, *run) for run in runs[:_MOST_REGIONS]]

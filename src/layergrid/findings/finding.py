@@ -123,9 +123,7 @@ class Insights(Sequence[Finding]):
         if component not in self.matrix.components:
             raise KeyError(f"no component {component!r}; this grid has {', '.join(self.matrix.components)}")
         if layer not in self.matrix.layers:
-            raise KeyError(
-                f"no layer {layer!r}; this grid has {self.matrix.layers[0]!r} to {self.matrix.layers[-1]!r}"
-            )
+            raise KeyError(f"no layer {layer!r}; this grid has {self.matrix.layers[0]!r} to {self.matrix.layers[-1]!r}")
         return tuple(finding for finding in self.findings if (layer, component) in finding.cells)
 
     def to_json(self) -> list[dict[str, Any]]:
@@ -140,16 +138,14 @@ class Insights(Sequence[Finding]):
         import pandas as pd
 
         names = list(Finding.__dataclass_fields__)
-        return pd.DataFrame(
-            [{name: getattr(f, name) for name in names} for f in self.findings], columns=names
-        )
+        return pd.DataFrame([{name: getattr(f, name) for name in names} for f in self.findings], columns=names)
 
     def report(self) -> str:
         """A Markdown report: components, highest and lowest regions, groups, bands, relations.
 
         Outliers and gaps.
         """
-        from layergrid.insights.report import markdown
+        from layergrid.findings.report import markdown
 
         return markdown(self)
 
