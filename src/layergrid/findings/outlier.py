@@ -134,7 +134,7 @@ def _tail(z: np.ndarray) -> np.ndarray:
         return np.ones_like(z)
     weight = np.exp(likelihoods - likelihoods.max())
     weight /= weight.sum()
-    # The fewer cells, the less their tail is known: the plain average up to 72 cells, then nearer the best fit.
+    # The fewer cells, the less their tail is known: the plain average up to 72 cells, then nearer the best.
     s = float(np.clip((72 / np.isfinite(z).sum()) ** 2, 0.1, 1.0))
     total = np.zeros_like(z)
     for freedom, scale, share in zip(_FREEDOMS, scales, weight, strict=True):
