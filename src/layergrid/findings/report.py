@@ -5,7 +5,10 @@ It says what the numbers show, and nothing of what the model does.
 
 from __future__ import annotations
 
-from layergrid.findings.finding import Finding, Insights
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from layergrid.findings.finding import Finding, Insights
 
 _SECTIONS = (
     ("Highest and lowest regions", ("region",)),
