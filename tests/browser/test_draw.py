@@ -1,5 +1,6 @@
 """A grid is drawn with the right colors, in JupyterLab and in Notebook 7, at every size and pixel ratio."""
 
+import numpy as np
 import pytest
 
 from .expected import assert_color, expected_color
@@ -72,3 +73,23 @@ def test_controls_work_after_the_kernel_is_gone(open_notebook):
         "(handle) => handle.getAttribute('aria-valuenow') === '1'", arg=grid.handle("low").element_handle()
     )
     assert grid.color(3, 0) != before
+
+
+MANY = """
+import numpy as np
+import layergrid as lg
+values = np.random.default_rng(3).random((90, 60))
+lg.LayerGrid(values, vmin=0.0, vmax=1.0, center=0.5)
+"""
+
+
+def test_thousands_of_cells_have_the_colors_of_their_values(open_notebook):
+    notebook = open_notebook(MANY)
+    notebook.run(0)
+    pixels = notebook.grid(0).wait_until_drawn().pixels()
+    values = np.random.default_rng(3).random((90, 60))
+    for layer, component in [(0, 0), (89, 59), (17, 31), (44, 2)]:
+        y = round((89 - layer + 0.5) / 90 * pixels.shape[0])
+        x = round((component + 0.5) / 60 * pixels.shape[1])
+        expected = expected_color(values[layer, component], 0.0, 0.5, 1.0)
+        assert_color(tuple(pixels[y, x]), expected, f"layer {layer}, component {component}")

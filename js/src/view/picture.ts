@@ -1,11 +1,12 @@
 /** The picture of the cells: colors, then marks for what a color alone cannot say, then values where they fit. */
-import { LUT_SIZE, SPECIAL, wantsDarkInk } from "../colormap.ts";
+import { cssColor, LUT_SIZE, SPECIAL, wantsDarkInk } from "../colormap.ts";
 import { element, sizeCanvas } from "../dom.ts";
 import type { Figure } from "../figure.ts";
 import { numberFormat } from "../format.ts";
 import { indexCells, paintCells } from "../raster.ts";
 
 const SMALLEST_MARKED = 7; // CSS px: below this, marks would hide the color
+const FEW_CELLS = 2000;
 const SMALLEST_TEXT_ROW = 15;
 const TEXT_MARGIN = 10;
 export const DARK_INK = "rgba(0,0,0,0.8)";
@@ -23,27 +24,48 @@ export function createPicture(): Picture {
   let image: ImageData | null = null;
   let indices = new Uint16Array(0);
 
+  /** Pixel by pixel: the cost follows the screen. */
+  const putCells = ({ layout, state }: Figure) => {
+    if (image === null || image.width !== layout.width || image.height !== layout.height)
+      image = context.createImageData(layout.width, layout.height);
+    const pixels = new Uint32Array(image.data.buffer);
+    paintCells(pixels, layout.width, indices, layout.columns, layout.rows, state.palette);
+    context.putImageData(image, 0, 0);
+  };
+
   return {
     canvas,
     draw(figure, withMarks) {
-      const { layout, painted, transformed, scale, state } = figure;
+      const { layout, painted, transformed, scale } = figure;
       sizeCanvas(canvas, layout.width, layout.height, layout.ratio);
       if (painted.values.length === 0) {
         context.clearRect(0, 0, layout.width, layout.height);
         return;
       }
-      if (image === null || image.width !== layout.width || image.height !== layout.height)
-        image = context.createImageData(layout.width, layout.height);
       if (indices.length !== painted.values.length) indices = new Uint16Array(painted.values.length);
       indexCells(indices, painted, transformed, scale);
-      const pixels = new Uint32Array(image.data.buffer);
-      paintCells(pixels, layout.width, indices, layout.columns, layout.rows, state.palette);
-      context.putImageData(image, 0, 0);
+      if (indices.length <= FEW_CELLS) fillCells(context, figure, indices);
+      else putCells(figure);
       if (!withMarks) return;
       drawMarks(context, figure, indices);
       drawValues(context, figure, indices);
     },
   };
+}
+
+/** Cell by cell: for a few hundred cells, filling boxes costs a fraction of making an image. */
+function fillCells(context: CanvasRenderingContext2D, { layout, state }: Figure, indices: Uint16Array): void {
+  const { columns, rows } = layout;
+  context.clearRect(0, 0, layout.width, layout.height);
+  for (let row = 0, at = 0; row < rows.length; row++) {
+    const top = rows.starts[row]!;
+    const height = rows.ends[row]! - top;
+    for (let column = 0; column < columns.length; column++, at++) {
+      const left = columns.starts[column]!;
+      context.fillStyle = cssColor(state.palette.colors[indices[at]!]!);
+      context.fillRect(left, top, columns.ends[column]! - left, height);
+    }
+  }
 }
 
 function drawMarks(
