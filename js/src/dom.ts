@@ -35,13 +35,19 @@ export function setAttributes(target: Element, attributes: Attributes): void {
   }
 }
 
+/** A button whose keys are its own: JupyterLab would delete the cell on "d d"; it asks the focused element only. */
 export function button(
   className: string,
   label: string,
   title: string,
   onClick: () => void,
 ): HTMLButtonElement {
-  const made = element("button", className, { type: "button", title }, label);
+  const made = element(
+    "button",
+    className,
+    { type: "button", title, "data-lm-suppress-shortcuts": "true" },
+    label,
+  );
   made.addEventListener("click", onClick);
   return made;
 }

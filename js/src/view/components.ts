@@ -167,6 +167,7 @@ export function createComponentChips(
             "data-component": full,
             "data-column": column,
             tabindex: column === tabStop ? 0 : -1,
+            "data-lm-suppress-shortcuts": "true",
             title: `${full}: click to show or hide, double-click to show alone, drag or alt+arrow to move`,
           },
           shorten(splitLabel(full).part, 28),

@@ -31,6 +31,7 @@ export function createDetails(): Details {
     type: "button",
     "aria-pressed": "false",
     title: "All digits",
+    "data-lm-suppress-shortcuts": "true",
   });
   const facts = element("span", "layergrid-details-facts");
   const parameter = element("div", "layergrid-details-parameter");

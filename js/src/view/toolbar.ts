@@ -47,7 +47,12 @@ export function createToolbar(actions: ToolbarActions): Toolbar {
   const reverse = element(
     "button",
     "layergrid-link",
-    { type: "button", title: "Reverse the colors", "aria-pressed": "false" },
+    {
+      type: "button",
+      title: "Reverse the colors",
+      "aria-pressed": "false",
+      "data-lm-suppress-shortcuts": "true",
+    },
     "reverse",
   );
   reverse.addEventListener(
