@@ -260,11 +260,9 @@ export function createGridView(gestures: GridGestures): GridView {
         gestures.click(rows[focus.row]!, columns[focus.column]!);
         anchor = focus;
         selectSpots([cellAt(focus)], event);
-        placeActive(true);
       },
       " ": () => {
         gestures.select(toggled(state.selection, [cellAt(focus)]));
-        placeActive(true);
       },
       Escape: () => {
         anchor = null;
@@ -366,8 +364,9 @@ export function createGridView(gestures: GridGestures): GridView {
         "aria-label": `${state.title === "" ? "Grid" : state.title}: ${counted(rows.length, "layer")} by ${counted(columns.length, "component")}`,
       });
       // What is said of a cell costs a look at all others, so only where something of it may have changed.
-      const said = [next.shown, next.rows, next.columns, next.layout, state.selection, state.units];
-      if (said.some((part, i) => part !== placedFor[i])) placeActive(false);
+      const said = [state.selection, next.shown, next.rows, next.columns, next.layout, state.units];
+      const chosen = state.selection !== placedFor[0]; // known only now: a selection is drawn after its key
+      if (said.some((part, i) => part !== placedFor[i])) placeActive(chosen && plot.matches(":focus"));
       placedFor = said;
     },
     destroy() {
