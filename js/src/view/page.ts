@@ -26,6 +26,7 @@ const FIGURE_SHARE = 0.56;
 const HISTOGRAM_FROM = 420;
 const LARGEST_SIDE = 560;
 const GAP = 32;
+const PADDING = 4; // of .layergrid, left and right
 const TICK_CHARACTERS = 7;
 
 export interface Page {
@@ -159,7 +160,7 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
   };
 
   const room = (state: State): { room: Room; sideWidth: number; sideBySide: boolean } => {
-    const total = width > 0 ? width : WIDTH_BEFORE_MEASURE;
+    const total = (width > 0 ? width : WIDTH_BEFORE_MEASURE) - PADDING;
     const rows = visibleRows(state);
     const columns = window_ === null ? state.columns : state.columns.slice(window_.left, window_.right);
     // Many columns take all the width there is, however they are grouped.
