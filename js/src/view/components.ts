@@ -42,6 +42,7 @@ export function createComponentChips(
   let drawnFor: readonly unknown[] = [];
   let dragged: { column: number; startX: number; moving: boolean } | null = null;
   let focused: number | null = null;
+  let standing: readonly unknown[] = [];
 
   const matching = () => {
     const wanted = filter.value.trim().toLowerCase();
@@ -141,6 +142,18 @@ export function createComponentChips(
     const chips = listed.slice(0, MOST_CHIPS);
     toggle(filter, order.length >= FILTER_FROM);
     const tabStop = focused !== null && chips.includes(focused) ? focused : chips[0];
+    const changing = (column: number) => ({
+      "aria-pressed": visible.has(column) ? "true" : "false",
+      tabindex: column === tabStop ? 0 : -1,
+    });
+    const key = [state!.matrix.components, ...listed];
+    if (key.length === standing.length && key.every((part, i) => part === standing[i])) {
+      // The same chips stay: a double-click is none where its second click meets another element.
+      for (const chip of chipBox.querySelectorAll<HTMLElement>(".layergrid-chip"))
+        setAttributes(chip, changing(Number(chip.dataset.column)));
+      return;
+    }
+    standing = key;
     const parts: Node[] = [];
     groupRuns(chips.map(label)).forEach((run, at) => {
       const group = element("span", "layergrid-chip-run");
@@ -162,11 +175,10 @@ export function createComponentChips(
           "layergrid-chip",
           {
             type: "button",
-            "aria-pressed": visible.has(column) ? "true" : "false",
+            ...changing(column),
             "aria-label": full,
             "data-component": full,
             "data-column": column,
-            tabindex: column === tabStop ? 0 : -1,
             "data-lm-suppress-shortcuts": "true",
             title: `${full}: click to show or hide, double-click to show alone, drag or alt+arrow to move`,
           },
