@@ -64,21 +64,7 @@ def test_the_notebook_takes_no_key_from_the_grid_its_sliders_and_its_chips(keyed
     before = notebook.page.evaluate(sources)
     for target in (grid.tab_stop, grid.handle("high"), grid.chip("attn.q")):
         target.focus()
-        for key in (
-            "a",
-            "b",
-            "x",
-            "d",
-            "d",
-            "m",
-            "y",
-            "j",
-            "k",
-            "ArrowDown",
-            "ArrowUp",
-            "Shift+Enter",
-            "Control+Enter",
-        ):
+        for key in (*"abxddmyjk", "ArrowDown", "ArrowUp", "Shift+Enter", "Control+Enter"):
             keyboard.press(key)
         expect(target).to_be_focused()
     grid.chip("attn.k").focus()
