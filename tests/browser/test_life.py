@@ -1,0 +1,171 @@
+"""The grid through the life of a notebook: other views, themes and widths, scrolling, reopening, running on and on."""
+
+import os
+
+import numpy as np
+from playwright.sync_api import expect
+
+GRID = """
+import numpy as np
+import layergrid as lg
+values = np.linspace(0.0, 1.0, 12).reshape(4, 3)
+grid = lg.LayerGrid(values, components=["attn.q", "attn.k", "mlp.up"], vmin=0.0, vmax=1.0, center=0.25)
+grid
+"""
+IN_VIEW = """(canvas) => {
+  const box = canvas.getBoundingClientRect();
+  return canvas.isConnected && box.height > 0 && box.bottom > 0 && box.top < innerHeight;
+}"""
+# Each run ends with its own picture in the page.
+RERUN = """async (times) => {
+  const picture = () => document.querySelector("canvas.layergrid-cells");
+  for (let run = 0; run < times; run++) {
+    const last = picture();
+    await window.jupyterapp.commands.execute("notebook:run-cell");
+    while (picture() === null || picture() === last) await new Promise(requestAnimationFrame);
+  }
+}"""
+
+
+def red(color: str) -> int:
+    """The first channel of ``rgb(...)`` or ``rgba(...)``."""
+    return int(color.split("(")[1].split(",")[0])
+
+
+def test_two_views_of_a_grid_agree_after_a_change_in_either(open_notebook):
+    notebook = open_notebook(GRID, "grid")
+    notebook.run(0)
+    notebook.run(1)
+    first, second = notebook.grid(0).wait_until_drawn(), notebook.grid(1).wait_until_drawn()
+    assert (first.pixels() == second.pixels()).all()
+    expect(first.handle("low")).to_have_attribute("aria-valuenow", "0")
+    first.handle("low").focus()
+    notebook.page.keyboard.press("PageUp")
+    expect(second.handle("low")).to_have_attribute("aria-valuenow", "0.1")
+    second.chip("attn.k").click()
+    expect(first.chip("attn.k")).to_have_attribute("aria-pressed", "false")
+    expect(first.tab_stop).to_have_attribute("aria-colcount", "2")
+    assert (first.pixels() == second.pixels()).all()
+
+
+def test_a_dark_theme_changes_the_text_at_once_and_no_cell(open_notebook):
+    notebook = open_notebook(GRID)
+    notebook.run(0)
+    grid = notebook.grid(0).wait_until_drawn()
+    label = grid.root.locator(".layergrid-column-label").first
+    ink = "(label) => getComputedStyle(label).color"
+    light, fills = label.evaluate(ink), [grid.color(row, 1) for row in range(4)]
+    notebook.set_theme("JupyterLab Dark")
+    changed = f"([label, light]) => ({ink})(label) !== light"
+    notebook.page.wait_for_function(changed, arg=[label.element_handle(), light])
+    expect(grid.root).to_contain_class("layergrid-dark")
+    assert red(light) < 128 < red(label.evaluate(ink))
+    assert [grid.color(row, 1) for row in range(4)] == fills
+
+
+def test_the_grid_follows_the_width_of_its_output_and_stays_inside(open_notebook):
+    many = GRID.replace("values = ", "values = np.random.default_rng(0).normal(size=(12, 40)) #").replace(
+        'components=["attn.q", "attn.k", "mlp.up"], ', ""
+    )
+    notebook = open_notebook(many, width=1800)
+    notebook.run(0)
+    grid = notebook.grid(0).wait_until_drawn()
+    output = notebook.page.locator(".jp-OutputArea-output:has(.layergrid)")
+    drawn = []
+    for width in (300, 1500, 600):
+        output.evaluate("(output, width) => { output.style.width = output.style.maxWidth = `${width}px`; }", width)
+        notebook.page.wait_for_function(
+            "([root, width, before]) => Math.abs(root.clientWidth - width) < 40"
+            " && root.querySelector('canvas').width !== before",
+            arg=[grid.root.element_handle(), width, drawn[-1] if drawn else 0],
+        )
+        drawn.append(grid.pixels().shape[1])
+        assert drawn[-1] <= width
+        inside = "(node) => node.scrollWidth <= node.clientWidth"
+        assert grid.root.evaluate(inside), f"the grid is wider than {width} px"
+        assert notebook.page.locator("html").evaluate(inside)
+    assert drawn[0] < drawn[2] < drawn[1]
+
+
+def test_a_grid_scrolled_out_and_back_shows_the_same_pixels(open_notebook):
+    long = "\n".join(["# a line"] * 60)
+    notebook = open_notebook(GRID, *[long] * 12)
+    notebook.run(0)
+    grid = notebook.grid(0).wait_until_drawn()
+    before = grid.pixels()
+    canvas = grid.cells.element_handle()
+    scroll = "(cell) => window.jupyterapp.shell.currentWidget.content.scrollToItem(cell, 'start')"
+    notebook.page.evaluate(scroll, 12)
+    notebook.page.wait_for_function(f"(canvas) => !({IN_VIEW})(canvas)", arg=canvas)
+    notebook.page.evaluate(scroll, 0)
+    grid.wait_until_drawn()
+    notebook.page.wait_for_function(IN_VIEW, arg=grid.cells.element_handle())
+    assert np.array_equal(grid.pixels(), before)
+
+
+def test_a_notebook_saved_and_reopened_shows_the_same_pixels_though_its_kernel_knows_no_grid(open_notebook):
+    notebook = open_notebook(GRID)
+    notebook.run(0)
+    grid = notebook.grid(0).wait_until_drawn()
+    expect(grid.chip("attn.k")).to_be_visible()
+    grid.chip("attn.k").click()
+    expect(grid.tab_stop).to_have_attribute("aria-colcount", "2")
+    notebook.wait_for_python("len(grid.components) == 2")
+    before = grid.pixels()
+    notebook.save()
+    notebook.shut_down_kernel()
+    notebook.reopen(1)
+    again = notebook.grid(0).wait_until_drawn()
+    expect(again.chip("attn.k")).to_have_attribute("aria-pressed", "false")
+    assert np.array_equal(again.pixels(), before)
+    assert not notebook.evaluate("'layergrid' in __import__('sys').modules")
+    again.chip("attn.k").click()
+    expect(again.tab_stop).to_have_attribute("aria-colcount", "3")
+
+
+def test_controls_work_while_a_cell_runs_and_python_hears_of_it(open_notebook, tmp_path):
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    notebook = open_notebook(GRID, f"arrived = open({str(gate)!r}).read()")
+    notebook.run(0)
+    grid = notebook.grid(0).wait_until_drawn()
+    expect(grid.handle("high")).to_have_attribute("aria-valuenow", "1")
+    before = grid.color(1, 1)
+    notebook.start(1)
+    prompt = notebook.page.locator(".jp-Notebook .jp-CodeCell").nth(1).locator(".jp-InputPrompt")
+    expect(prompt).to_have_text("[*]:")
+    with gate.open("w") as opened:  # comes back once the cell reads
+        grid.handle("high").focus()
+        notebook.page.keyboard.press("PageDown")
+        expect(grid.handle("high")).to_have_attribute("aria-valuenow", "0.9")
+        assert grid.color(1, 1) != before
+        grid.chip("attn.q").click()
+        expect(grid.tab_stop).to_have_attribute("aria-colcount", "2")
+        expect(prompt).to_have_text("[*]:")
+        opened.write("released")
+    expect(prompt).to_have_text("[2]:")
+    notebook.wait_for_python("arrived == 'released' and abs(grid.vmax - 0.9) < 1e-9 and len(grid.components) == 2")
+
+
+def test_a_cell_run_200_times_leaves_one_open_grid_one_canvas_and_no_listener(open_notebook):
+    notebook = open_notebook(GRID.replace("grid = ", "").replace("\ngrid\n", "\n"))
+    notebook.run(0)
+    notebook.grid(0).wait_until_drawn()
+    browser = notebook.page.context.new_cdp_session(notebook.page)
+    browser.send("Performance.enable")
+
+    def counted() -> dict[str, float]:
+        browser.send("HeapProfiler.collectGarbage")
+        metrics = browser.send("Performance.getMetrics")["metrics"]
+        return {entry["name"]: entry["value"] for entry in metrics if entry["name"] in ("JSEventListeners", "Nodes")}
+
+    notebook.page.evaluate(RERUN, 100)  # JupyterLab's own listeners settle within the first dozens
+    before = counted()
+    notebook.page.evaluate(RERUN, 100)
+    notebook.grid(0).wait_until_drawn()
+    expect(notebook.page.locator("canvas.layergrid-cells")).to_have_count(1)
+    open_grids = "sum(isinstance(one, lg.LayerGrid) and one.comm is not None for one in gc.get_objects())"
+    assert notebook.evaluate(open_grids, after="import gc; gc.collect()") == 1
+    grown = {name: value - before[name] for name, value in counted().items()}
+    assert grown["JSEventListeners"] < 20, grown
+    assert grown["Nodes"] < 400, grown  # a grid alone has some 150; of an ipywidgets.HTML, 6 a run stay
