@@ -113,6 +113,7 @@ def test_a_notebook_saved_and_reopened_shows_the_same_pixels_though_its_kernel_k
     notebook.wait_for_python("len(grid.components) == 2")
     before = grid.pixels()
     notebook.save()
+    assert "application/vnd.jupyter.widget-state+json" in notebook.path.read_text()
     notebook.shut_down_kernel()
     notebook.reopen(1)
     again = notebook.grid(0).wait_until_drawn()
