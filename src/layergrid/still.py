@@ -27,6 +27,7 @@ _GAP = 8
 _MARGIN = 12
 _LINE = 18
 _SMALLEST_MARKED = 7
+_MOST_CELLS = 4500  # noise takes about a byte a cell
 
 # The palette: the colors of the scale, then the special cases, paper, rules and inks.
 _COLORS = 228
@@ -70,7 +71,7 @@ def _axis_width(part: Matrix) -> int:
 
 def _reduced(part: Matrix, width: int, height: int) -> _Cells:
     rows, columns = part.values.shape
-    block = (max(1, -(-rows // height)), max(1, -(-columns // width)))
+    block = _block(rows, columns, height, width)
     values, absent = part.values, part.absent
     if block != (1, 1):
         values, absent = _block_means(values, absent, block)
@@ -86,6 +87,14 @@ def _reduced(part: Matrix, width: int, height: int) -> _Cells:
         column_of_pixel[edges[column] + gap : edges[column + 1] + gap] = column
     plot_height = min(height, _LARGEST_ROW * values.shape[0])
     return _Cells(values, absent, block, column_of_pixel, plot_height)
+
+
+def _block(rows: int, columns: int, height: int, width: int) -> tuple[int, int]:
+    """Layers and components to a painted cell: no more cells than pixels, nor than a small file holds."""
+    block = [max(1, -(-rows // height)), max(1, -(-columns // width))]
+    while (painted := [-(-rows // block[0]), -(-columns // block[1])])[0] * painted[1] > _MOST_CELLS:
+        block[int(painted[1] > painted[0])] += 1
+    return block[0], block[1]
 
 
 def _block_means(
