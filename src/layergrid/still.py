@@ -27,7 +27,7 @@ _GAP = 8
 _MARGIN = 12
 _LINE = 18
 _SMALLEST_MARKED = 7
-_MOST_CELLS = 4500  # noise takes about a byte a cell
+_MOST_CELLS = 3600  # noise takes about a byte a cell
 
 # The palette: the colors of the scale, then the special cases, paper, rules and inks.
 _COLORS = 228

@@ -26,6 +26,7 @@ from layergrid.labels import relabelled
 from layergrid.matrix import Label, Matrix
 from layergrid.messages import read_click
 from layergrid.parameters import pack_parameters
+from layergrid.still import still_png
 from layergrid.view import View
 
 if TYPE_CHECKING:
@@ -348,8 +349,6 @@ class LayerGrid(anywidget.AnyWidget):
         outputs.show(self)
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         if self._still:
-            from layergrid.still import still_png
-
             data["image/png"] = base64.b64encode(still_png(self._matrix, self._view())).decode("ascii")
         return data, metadata
 
