@@ -6,6 +6,7 @@ import { numberFormat } from "../format.ts";
 import { indexCells, paintCells } from "../raster.ts";
 
 const SMALLEST_MARKED = 7; // CSS px: below this, marks would hide the color
+const LARGEST_MARK = 16;
 const FEW_CELLS = 2000;
 const SMALLEST_TEXT_ROW = 15;
 const TEXT_MARGIN = 10;
@@ -93,6 +94,11 @@ function drawMarks(
     }
 }
 
+/** True where an off-scale mark fits at the right of the value; in narrower cells the mark stands alone. */
+function holdsMarkAndValue(width: number, height: number, ratio: number): boolean {
+  return width > 4.2 * Math.min(height, LARGEST_MARK * ratio);
+}
+
 /** One mark in a box of device pixels; the legend draws the same ones. */
 export function drawMark(
   context: CanvasRenderingContext2D,
@@ -112,12 +118,11 @@ export function drawMark(
   context.lineWidth = ratio;
   context.beginPath();
   const middle = { x: x + width / 2, y: y + height / 2 };
-  const size = Math.min(width, height, 16 * ratio);
+  const size = Math.min(width, height, LARGEST_MARK * ratio);
   switch (mark) {
     case SPECIAL.below:
     case SPECIAL.above: {
-      // At the right edge where the cell is wide enough to hold its value too.
-      const at = width > 3 * size ? x + width - size * 0.7 : middle.x;
+      const at = holdsMarkAndValue(width, height, ratio) ? x + width - size * 0.7 : middle.x;
       const toTip = mark === SPECIAL.above ? -1 : 1;
       const arm = size * 0.24;
       context.moveTo(at - arm, middle.y - toTip * arm * 0.7);
@@ -183,6 +188,7 @@ function drawValues(context: CanvasRenderingContext2D, figure: Figure, indices: 
       // A cell whose mark says all there is to say (NaN, infinities, zero, absent) carries no number.
       if (value - value !== 0 || value === 0) continue;
       const index = indices[at]!;
+      if (index >= LUT_SIZE && !holdsMarkAndValue(width * ratio, height * ratio, ratio)) continue;
       context.fillStyle = wantsDarkInk(state.palette.colors[index]!) ? DARK_INK : LIGHT_INK;
       const x = (columns.starts[column]! + columns.ends[column]!) / 2;
       const y = (rows.starts[row]! + rows.ends[row]!) / 2 + 0.5 * ratio;
