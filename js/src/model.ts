@@ -68,7 +68,7 @@ export interface State {
   readonly notice: string;
 }
 
-/** Twin of MOST_SELECTED in widget.py: more cells than this are not sent as labels. */
+/** Twin of MOST_SELECTED in choices.py: more cells than this are not sent as labels. */
 export const MOST_SELECTED = 100_000;
 
 const SAVE_INTERVAL_MS = 60;

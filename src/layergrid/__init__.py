@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from layergrid.cell import Cell as Cell
     from layergrid.comparing import compare as compare
     from layergrid.data import as_dataarray as as_dataarray
     from layergrid.findings import Claim as Claim
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from layergrid.names import parse_names as parse_names
     from layergrid.recipes import recipe as recipe
     from layergrid.scanning import scan as scan
-    from layergrid.widget import Cell as Cell
     from layergrid.widget import LayerGrid as LayerGrid
 
 __version__ = "0.1.0"
@@ -32,7 +32,7 @@ __version__ = "0.1.0"
 # module in the function's place.
 _HOME = {
     "Address": "layergrid.names",
-    "Cell": "layergrid.widget",
+    "Cell": "layergrid.cell",
     "Claim": "layergrid.findings",
     "Finding": "layergrid.findings",
     "Insights": "layergrid.findings",

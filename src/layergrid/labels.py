@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -60,6 +61,30 @@ def relabelled(matrix: Matrix, layers: Iterable[Any] | None, components: Iterabl
         columns = _chosen(matrix.components, names, "components")
         matrix = replace(_taken(matrix, columns, 1), components=names)
     return matrix
+
+
+def like(old: Matrix, new: Matrix) -> Matrix:
+    """New values under the old labels; by position where they have none of their own, else by label.
+
+    Raises
+    ------
+    ValueError
+        If the shape or the labels are others.
+    """
+    if new.values.shape != old.values.shape:
+        raise ValueError(
+            f"update keeps the grid's shape (layers, components) = {old.values.shape}, got {new.values.shape}; "
+            "make a new LayerGrid for another shape"
+        )
+    rows, columns = new.values.shape
+    for axis, known, given, unnamed in (
+        ("layers", old.layers, new.layers, tuple(range(rows))),
+        ("components", old.components, new.components, tuple(map(str, range(columns)))),
+    ):
+        if given != unnamed and set(given) != set(known):
+            strange = reprlib.repr([label for label in given if label not in known])
+            raise ValueError(f"update keeps the grid's {axis}, got others: {strange}")
+    return relabelled(new, old.layers, old.components)
 
 
 def _listed(given: Iterable[Any], what: str) -> list[Any]:

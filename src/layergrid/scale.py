@@ -53,6 +53,13 @@ def default_center(values: np.ndarray, low: float, high: float) -> float:
     return median if low < median < high else low + (high - low) / 2
 
 
+def widened(low: float, high: float, vmin: float | None, vmax: float | None) -> tuple[float, float]:
+    """The domain: what was asked for, else the extent, so that one limit given alone is never refused."""
+    start = min(low, high if vmax is None else vmax) if vmin is None else vmin
+    end = max(high, start) if vmax is None else vmax
+    return float(start), float(end)
+
+
 def positions(
     values: np.ndarray,
     *,

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import base64
-import difflib
 import logging
 import math
 import reprlib
 import threading
-import traceback
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anywidget
-import numpy as np
 import traitlets as t
 
 from layergrid import bundle, colormaps, outputs
 from layergrid import scale as scales
+from layergrid.callbacks import Callbacks
+from layergrid.cell import Cell, cell_at, cell_of
+from layergrid.choices import selected_cells, shown_components, shown_layers
 from layergrid.data import as_matrix, matrix_to_dataarray
-from layergrid.labels import relabelled
-from layergrid.matrix import Label, Matrix
+from layergrid.labels import like
+from layergrid.matrix import Label
 from layergrid.messages import read_click
-from layergrid.parameters import pack_parameters
+from layergrid.packing import packed, with_bytes
 from layergrid.still import still_png
 from layergrid.view import View
 
@@ -35,26 +34,6 @@ if TYPE_CHECKING:
     import xarray
 
 _log = logging.getLogger(__name__)
-
-MOST_SELECTED = 100_000
-"""A selection travels as labels; more cells than this are a case for ``grid.data``."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell: what `LayerGrid.on_click` passes on."""
-
-    layer: Label
-    """The layer's label."""
-
-    component: str
-    """The component's label."""
-
-    value: float
-    """The metric's value; NaN where absent."""
-
-    parameter: str
-    """Full name of the tensor; "" where unknown or absent."""
 
 
 def _shown_layers_to_json(shown: list[Label], grid: LayerGrid) -> list[Label] | None:
@@ -183,14 +162,14 @@ class LayerGrid(anywidget.AnyWidget):
         units: str | None = None,
         still: bool = True,
     ) -> None:
-        matrix, values = _with_bytes(as_matrix(data, layers=layers, components=components))
+        matrix, values = with_bytes(as_matrix(data, layers=layers, components=components))
         low, high = scales.finite_extent(matrix.values)
-        low, high = _widened(low, high, vmin, vmax)
+        low, high = scales.widened(low, high, vmin, vmax)
         self._lock = threading.RLock()
         self._matrix = matrix
         self._still = still
-        self._clicked = _Callbacks()
-        self._selected = _Callbacks()
+        self._clicked = Callbacks()
+        self._selected = Callbacks()
         super().__init__(
             vmin=low,
             vmax=high,
@@ -205,7 +184,7 @@ class LayerGrid(anywidget.AnyWidget):
             layers=list(matrix.layers),
             components=list(matrix.components),
             _esm=_ESM,
-            **_packed(matrix, values),
+            **packed(matrix, values),
         )
         self.on_msg(self._receive)
         self.observe(self._announce_selection, "selection")
@@ -224,10 +203,10 @@ class LayerGrid(anywidget.AnyWidget):
         ValueError
             If the shape or the labels are others; the grid then stays as it was.
         """
-        matrix, values = _with_bytes(_like(self._matrix, as_matrix(data)))
+        matrix, values = with_bytes(like(self._matrix, as_matrix(data)))
         with self._lock, self.hold_sync():
             self._matrix = matrix
-            for name, value in _packed(matrix, values).items():
+            for name, value in packed(matrix, values).items():
                 setattr(self, name, value)
             if refit:
                 self.fit()
@@ -261,17 +240,7 @@ class LayerGrid(anywidget.AnyWidget):
         KeyError
             If the grid has no such layer or component.
         """
-        matrix = self._matrix
-        if layer not in matrix.layers:
-            raise KeyError(_unknown("layer", layer, matrix.layers))
-        if component not in matrix.components:
-            raise KeyError(_unknown("component", component, matrix.components))
-        return self._cell_at(matrix.layers.index(layer), matrix.components.index(component))
-
-    def _cell_at(self, row: int, column: int) -> Cell:
-        matrix = self._matrix
-        name = "" if matrix.parameters is None else str(matrix.parameters[row, column])
-        return Cell(matrix.layers[row], matrix.components[column], float(matrix.values[row, column]), name)
+        return cell_of(self._matrix, layer, component)
 
     def on_click(self, fn: Callable[[Cell], object], remove: bool = False) -> None:
         """Call ``fn(cell)`` whenever a cell is clicked, or Enter is pressed on it; with `remove`, no longer.
@@ -399,33 +368,15 @@ class LayerGrid(anywidget.AnyWidget):
 
     @t.validate("components")
     def _check_components(self, proposal: dict[str, Any]) -> list[str]:
-        return _known_labels("component", proposal["value"], self._matrix.components)
+        return shown_components(self._matrix, proposal["value"])
 
     @t.validate("layers")
     def _check_layers(self, proposal: dict[str, Any]) -> list[Label]:
-        shown = _known_labels("layer", proposal["value"], self._matrix.layers)
-        if shown == list(self._matrix.layers):
-            return shown
-        depth = {layer: at for at, layer in enumerate(self._matrix.layers)}
-        return sorted(shown, key=depth.__getitem__)
+        return shown_layers(self._matrix, proposal["value"])
 
     @t.validate("selection")
     def _check_selection(self, proposal: dict[str, Any]) -> list[tuple[Label, str]]:
-        cells = proposal["value"]
-        if len(cells) > MOST_SELECTED:
-            raise t.TraitError(f"a selection holds at most {MOST_SELECTED} cells, got {len(cells)}")
-        if not cells:
-            return []
-        layers, components = set(self._matrix.layers), set(self._matrix.components)
-        chosen: dict[tuple[Label, str], None] = {}
-        for layer, component in cells:
-            layer = layer.item() if isinstance(layer, np.generic) else layer
-            if type(layer) not in (int, str) or layer not in layers:
-                raise t.TraitError(_unknown("layer", layer, self._matrix.layers))
-            if component not in components:
-                raise t.TraitError(_unknown("component", component, self._matrix.components))
-            chosen[layer, component] = None
-        return list(chosen)
+        return selected_cells(self._matrix, proposal["value"])
 
     # What is answered.
 
@@ -435,20 +386,14 @@ class LayerGrid(anywidget.AnyWidget):
         except ValueError as error:
             _log.warning("a message from the page was refused: %s", error)
             return
-        self._call(self._clicked, self._cell_at(click.row, click.column))
+        self._call(self._clicked, cell_at(self._matrix, click.row, click.column))
 
     def _announce_selection(self, change: dict[str, Any]) -> None:
         self._call(self._selected, list(change["new"]))
 
-    def _call(self, callbacks: _Callbacks, argument: Any) -> None:
+    def _call(self, callbacks: Callbacks, argument: Any) -> None:
         """Run the user's callbacks; what they raise is shown under the grid and goes no further."""
-        callbacks.failures = []
-        for fn in callbacks:
-            try:
-                fn(argument)
-            except Exception:
-                name = getattr(fn, "__name__", "a callback")
-                callbacks.failures.append(f"An exception in {name}:\n{traceback.format_exc(limit=-3)}")
+        callbacks.call(argument)
         self._notice = "\n".join(self._clicked.failures + self._selected.failures)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
@@ -478,92 +423,6 @@ class LayerGrid(anywidget.AnyWidget):
         # rolls back changes per object, not per thread: without the lock one could undo the other's.
         with self._lock:
             super().__setattr__(name, value)
-
-
-class _Callbacks:
-    """Functions to be called in the order they were added, and what the last call of each raised.
-
-    Changed and walked from any thread: the functions are replaced, never edited.
-    """
-
-    def __init__(self) -> None:
-        self._functions: tuple[Callable[[Any], object], ...] = ()
-        self.failures: list[str] = []
-
-    def change(self, fn: Callable[[Any], object], remove: bool) -> None:
-        if not callable(fn):
-            raise TypeError(f"a callback must be callable, got {type(fn).__name__}")
-        kept = tuple(known for known in self._functions if known != fn)
-        self._functions = kept if remove else (*kept, fn)
-
-    def __iter__(self) -> Any:
-        return iter(self._functions)
-
-
-def _with_bytes(matrix: Matrix) -> tuple[Matrix, bytes]:
-    """The matrix on top of the very bytes that travel, so that the kernel holds the values once."""
-    raw = matrix.values.tobytes()
-    values = np.frombuffer(raw, matrix.values.dtype).reshape(matrix.values.shape)
-    return Matrix(**{**matrix.__dict__, "values": values}), raw
-
-
-def _packed(matrix: Matrix, values: bytes) -> dict[str, Any]:
-    """The private traits that carry a matrix."""
-    rows, columns = matrix.values.shape
-    return {
-        "_values": values,
-        "_dtype": matrix.values.dtype.str[1:],
-        "_shape": (rows, columns),
-        "_absent": b"" if matrix.absent is None else np.packbits(matrix.absent, bitorder="little").tobytes(),
-        "_layers": rows if matrix.layers == tuple(range(rows)) else list(matrix.layers),
-        "_components": columns if matrix.components == tuple(map(str, range(columns))) else list(matrix.components),
-        "_parameters": pack_parameters(matrix),
-    }
-
-
-def _like(old: Matrix, new: Matrix) -> Matrix:
-    """New values under the old labels; by position where they have none of their own, else by label."""
-    if new.values.shape != old.values.shape:
-        raise ValueError(
-            f"update keeps the grid's shape (layers, components) = {old.values.shape}, got {new.values.shape}; "
-            "make a new LayerGrid for another shape"
-        )
-    rows, columns = new.values.shape
-    for axis, known, given, unnamed in (
-        ("layers", old.layers, new.layers, tuple(range(rows))),
-        ("components", old.components, new.components, tuple(map(str, range(columns)))),
-    ):
-        if given != unnamed and set(given) != set(known):
-            strange = reprlib.repr([label for label in given if label not in known])
-            raise ValueError(f"update keeps the grid's {axis}, got others: {strange}")
-    return relabelled(new, old.layers, old.components)
-
-
-def _widened(low: float, high: float, vmin: float | None, vmax: float | None) -> tuple[float, float]:
-    """The domain: what was asked for, else the extent, so that one limit given alone is never refused."""
-    start = min(low, high if vmax is None else vmax) if vmin is None else vmin
-    end = max(high, start) if vmax is None else vmax
-    return float(start), float(end)
-
-
-def _known_labels(what: str, wanted: list[Any], known: tuple[Any, ...]) -> list[Any]:
-    """The wanted labels, checked to be among the known ones and to stand there once."""
-    if tuple(wanted) == known:
-        return list(known)
-    plain = [label.item() if isinstance(label, np.generic) else label for label in wanted]
-    names = set(known)
-    for label in plain:
-        if type(label) not in (int, str) or label not in names:
-            raise t.TraitError(_unknown(what, label, known))
-    if len(set(plain)) < len(plain):
-        raise t.TraitError(f"{what}s must be shown once each, got {reprlib.repr(plain)}")
-    return plain
-
-
-def _unknown(what: str, label: Any, known: tuple[Any, ...]) -> str:
-    close = difflib.get_close_matches(str(label), [str(name) for name in known], n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"unknown {what} {reprlib.repr(label)}{hint} This grid has {reprlib.repr(list(known))}"
 
 
 _ESM = bundle.module()
