@@ -112,6 +112,7 @@ def run_jobs(
 def run_task(work: Work, jobs: Sequence[Job], skip_errors: bool) -> list[tuple[int, Any]]:
     """Key and numbers (or `Failure`) of every job; runs wherever the executor does."""
     results: list[tuple[int, Any]] = []
+    _announce(jobs)
     for job in jobs:
         try:
             results.append((job.key, work(*job.tensors)))
@@ -123,6 +124,16 @@ def run_task(work: Work, jobs: Sequence[Job], skip_errors: bool) -> list[tuple[i
             error.add_note(f"while measuring {job.tensors[0].name!r} of shape {job.tensors[0].shape}")
             raise
     return results
+
+
+def _announce(jobs: Sequence[Job]) -> None:
+    """Have what is far away sent from now on, for all jobs of the task at once."""
+    for job in jobs:
+        for tensor in job.tensors:
+            try:
+                tensor.read(0, 0)
+            except (SourceError, OSError):
+                return  # the job itself will meet the same error, and say so
 
 
 def _tasks(jobs: Sequence[Job]) -> Iterator[list[Job]]:

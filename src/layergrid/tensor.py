@@ -74,7 +74,8 @@ class Tensor:
     read: Callable[[int, int], np.ndarray]
     """``read(start, stop)``: elements start..stop of the row-major order, flat, as stored (see `STORAGE`).
 
-    Called from several threads at once. The array may be read-only, and a view of a mapped file.
+    Called from several threads at once. The array may be read-only, and a view of memory elsewhere. An empty
+    run announces that reading will begin there: a file far away then starts to send.
     """
 
     def __post_init__(self) -> None:

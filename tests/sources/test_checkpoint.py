@@ -53,6 +53,11 @@ def test_links_into_another_folder_are_followed(tmp_path, folder):
     assert np.array_equal(whole(open_source(folder).tensors[A]), VALUES)
 
 
+def test_a_file_without_suffix_is_known_by_its_beginning(folder):
+    (folder / ONE).rename(folder / "blob")
+    assert list(open_source(folder / "blob").tensors) == [A]
+
+
 def test_a_missing_shard_is_refused(folder):
     (folder / TWO).unlink()
     with pytest.raises(SourceError, match=f"{TWO} does not exist"):

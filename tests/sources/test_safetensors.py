@@ -292,7 +292,7 @@ class MemoryFile:
         self.content = content
         self.size = len(content)
 
-    def read_into(self, offset, target):
+    def read_into(self, offset, target, extent=None):
         piece = self.content[offset : offset + len(target)]
         assert len(piece) == len(target), "read beyond the end"
         target[:] = np.frombuffer(piece, np.uint8)

@@ -12,16 +12,18 @@ from typing import Any, Literal
 
 from layergrid.sources.arrays import arrays_source
 from layergrid.sources.checkpoint import (
+    Folder,
     LocalFolder,
     indexed_safetensors,
     safetensors_folder,
     single_safetensors,
 )
-from layergrid.sources.files import LocalFile, read_bytes
+from layergrid.sources.files import ByteFile, LocalFile, read_bytes
 from layergrid.sources.gguf import MAGIC, gguf_file
 from layergrid.sources.module import is_module, module_source
 from layergrid.sources.npz import npz_file
 from layergrid.sources.pickles import is_pickle, pickle_refusal
+from layergrid.sources.remote import RemoteFolder, is_url, open_remote, url_label
 from layergrid.sources.source import Source, SourceError
 
 __all__ = ["Source", "SourceError", "open_source"]
@@ -34,8 +36,8 @@ def open_source(
 
     Parameters
     ----------
-    source : path of a safetensors, GGUF or .npz file, of an index, of a folder with one of the first two; a
-        torch module; a mapping of arrays, nested or not
+    source : path or URL of a safetensors, GGUF or .npz file, of an index, of a folder with one of the first
+        two; a torch module; a mapping of arrays, nested or not
     what : "grad" for the gradients of a module
     on_error : with "skip", what cannot be read is listed in `Source.skipped` instead of raising
 
@@ -52,6 +54,8 @@ def open_source(
         return module_source(source, what, on_error)
     if what != "weight":
         raise ValueError(f"what={what!r} needs a module with gradients, got {type(source).__name__}")
+    if is_url(source):
+        return _open_url(source, on_error)
     if isinstance(source, str | os.PathLike):
         return _open_path(Path(source), on_error)
     if isinstance(source, Mapping):
@@ -63,25 +67,40 @@ def open_source(
 
 
 def _open_path(path: Path, on_error: Literal["raise", "skip"]) -> Source:
-    folder = LocalFolder(path if path.is_dir() else path.parent)
     if path.is_dir():
-        return _open_folder(folder, on_error)
+        return _open_folder(LocalFolder(path), on_error)
+    folder = LocalFolder(path.parent)
     if path.name.endswith(".safetensors.index.json"):
         return indexed_safetensors(folder, path.name, on_error)
     if is_pickle(path.name):
         raise pickle_refusal(str(path))
-    file = LocalFile(path)
-    magic = read_bytes(file, 0, min(8, file.size))
+    return _open_file(LocalFile(path), folder, on_error)
+
+
+def _open_url(url: str, on_error: Literal["raise", "skip"]) -> Source:
+    name = url_label(url).rpartition("/")[2]
+    if is_pickle(name):
+        raise pickle_refusal(name)
+    location = open_remote(url)
+    if isinstance(location, RemoteFolder):
+        return _open_folder(location, on_error)
+    if name.endswith(".safetensors.index.json"):
+        return indexed_safetensors(location.folder(), name, on_error)
+    return _open_file(location, location.folder(), on_error)
+
+
+def _open_file(file: ByteFile, folder: Folder, on_error: Literal["raise", "skip"]) -> Source:
+    magic = read_bytes(file, 0, min(9, file.size))
     if magic[:4] == MAGIC:
         return gguf_file(file, folder)
-    if path.suffix == ".npz":
+    if file.label.endswith(".npz"):
         return npz_file(file)
-    if path.suffix == ".safetensors" or magic[8:9] == b"{":
+    if file.label.endswith(".safetensors") or magic[8:9] == b"{":
         return single_safetensors(file, folder, on_error)
-    raise SourceError(f"{path} is no checkpoint that can be read; supported: .safetensors, .gguf and .npz")
+    raise SourceError(f"{file.label} is no checkpoint that can be read; supported: .safetensors, .gguf and .npz")
 
 
-def _open_folder(folder: LocalFolder, on_error: Literal["raise", "skip"]) -> Source:
+def _open_folder(folder: Folder, on_error: Literal["raise", "skip"]) -> Source:
     names = folder.names()
     ggufs = [name for name in names if name.endswith(".gguf")]
     if ggufs and not any(name.endswith(".safetensors") for name in names):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Protocol
 
@@ -19,6 +20,8 @@ OnError = Literal["raise", "skip"]
 
 MAX_JSON_BYTES = 100_000_000
 """Of an index or a config; the index of 90,000 tensors has 8 million."""
+
+_OPENED_AT_ONCE = 8
 
 _INDEX = ".safetensors.index.json"
 _PART = re.compile(r"(?P<stem>.*)-(?P<number>\d{5,6})-of-(?P<count>\d{5,6})\.(?P<suffix>safetensors|gguf)")
@@ -141,15 +144,13 @@ def _read_shards(
     skipped: dict[str, str] = {}
     unsupported: list[str] = []
     home: dict[str, str] = {}
-    for shard in shards:
-        try:
-            file = folder.open(shard)
-            found, refused = read_safetensors(file, on_error)
-        except SourceError as error:
+    for shard, opened in zip(shards, _opened(folder, shards, on_error), strict=True):
+        if isinstance(opened, SourceError):
             if on_error == "raise":
-                raise
-            skipped[shard] = str(error)
+                raise opened
+            skipped[shard] = str(opened)
             continue
+        file, found, refused = opened
         skipped.update(refused)
         unsupported.extend(name for name in refused if name not in (weight_map or ()))
         for name, tensor in found.items():
@@ -166,6 +167,27 @@ def _read_shards(
         _check_index(folder, weight_map, home, skipped, on_error)
     missing = tuple(name for name in [*(weight_map or ()), *unsupported] if name not in home)
     return scaled(Source(folder.label, "safetensors", tensors, read_config(folder), identities, skipped, missing))
+
+
+_Shard = tuple[ByteFile, dict[str, Tensor], dict[str, str]]
+
+
+def _opened(folder: Folder, shards: Sequence[str], on_error: OnError) -> Iterator[_Shard | SourceError]:
+    """Every shard with its tensors and the refused ones, or what is wrong with it, in order."""
+
+    def opened(shard: str) -> _Shard | SourceError:
+        try:
+            file = folder.open(shard)
+            return file, *read_safetensors(file, on_error)
+        except SourceError as error:
+            return error
+
+    # Several at a time, as files far away answer late.
+    pool = ThreadPoolExecutor(_OPENED_AT_ONCE, "layergrid-open")
+    try:
+        yield from pool.map(opened, shards)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _check_index(

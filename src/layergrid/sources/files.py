@@ -40,8 +40,14 @@ class ByteFile(Protocol):
     def identity(self) -> str:
         """A text that changes when the file does; "" where nothing of the kind is known."""
 
-    def read_into(self, offset: int, target: np.ndarray) -> None:
-        """Fill a flat uint8 array with the bytes from `offset` on, or raise `SourceError`."""
+    def read_into(self, offset: int, target: np.ndarray, extent: tuple[int, int] | None = None) -> None:
+        """Fill a flat uint8 array with the bytes from `offset` on, or raise `SourceError`.
+
+        Parameters
+        ----------
+        extent : first byte and end of what will be read on, as of a tensor. A file far away asks for more of
+            it than is needed yet; with an empty `target` it only does that.
+        """
 
 
 def read_bytes(file: ByteFile, offset: int, length: int) -> bytes:
@@ -86,8 +92,10 @@ class LocalFile:
         """Real path, size and time of the last change."""
         return f"{os.path.realpath(self.path)}:{self.size}:{self._mtime_ns}"
 
-    def read_into(self, offset: int, target: np.ndarray) -> None:
-        """Fill a flat uint8 array with the bytes from `offset` on."""
+    def read_into(self, offset: int, target: np.ndarray, extent: tuple[int, int] | None = None) -> None:
+        """Fill a flat uint8 array with the bytes from `offset` on; the system itself reads ahead."""
+        if not target.size:
+            return
         descriptor = self._open()
         wanted = memoryview(target.data)
         done = 0
@@ -157,12 +165,15 @@ class StoredElements:
     """Of the first element, in bytes from the start of the file."""
     dtype: str
     """One of `layergrid.tensor.STORAGE`; stored little-endian."""
+    size: int
+    """Number of elements."""
 
     def __call__(self, start: int, stop: int) -> np.ndarray:
         """Elements start..stop, flat, in storage form and native byte order."""
         storage = STORAGE[self.dtype]
         raw = np.empty((stop - start) * storage.itemsize, np.uint8)
-        self.file.read_into(self.offset + start * storage.itemsize, raw)
+        extent = (self.offset, self.offset + self.size * storage.itemsize)
+        self.file.read_into(self.offset + start * storage.itemsize, raw, extent)
         if self.dtype == "BOOL":
             flags: np.ndarray = raw != 0  # a stored byte other than 0 and 1 would be no valid numpy bool
             return flags

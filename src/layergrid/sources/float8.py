@@ -71,6 +71,10 @@ class ScaledElements:
 
     def __call__(self, start: int, stop: int) -> np.ndarray:
         """Elements start..stop, flat."""
+        if start == stop:
+            self.scale.read(0, 0)
+            self.codes.read(start, stop)
+            return np.empty(0, np.float32)
         rows_per_factor, columns_per_factor = self._rows_columns
         columns = max(1, self.codes.shape[-1]) if self.codes.shape else 1
         first, last = start // columns, -(-stop // columns)  # the rows touched, last excluded

@@ -152,7 +152,7 @@ def _place(cursor: _Cursor, infos: list[_TensorInfo], data_start: int) -> dict[s
         stored: StoredElements | DecodedElements
         if info.type in _PLAIN:
             dtype = _PLAIN[info.type]
-            stored = StoredElements(cursor.file, data_start + info.offset, dtype)
+            stored = StoredElements(cursor.file, data_start + info.offset, dtype, size)
             size_bytes = Tensor(info.name, info.shape, dtype, stored).nbytes
         else:
             dtype = "F32"
@@ -219,6 +219,8 @@ class DecodedElements:
     def __call__(self, start: int, stop: int) -> np.ndarray:
         """Elements start..stop, flat; at least the blocks they lie in are decoded."""
         values = np.empty(stop - start, np.float32)
+        if not values.size:
+            self._read(start // self.block_size, np.empty(0, np.uint8))
         step = max(1, _DECODE_ELEMENTS // self.block_size)
         blocks = range(start // self.block_size, -(-stop // self.block_size))
         for first in blocks[::step]:
@@ -232,7 +234,7 @@ class DecodedElements:
     def _decode(self, first: int, last: int) -> np.ndarray:
         package = _gguf_package(self.file.label)
         raw = np.empty((last - first) * self.block_bytes, np.uint8)
-        self.file.read_into(self.offset + first * self.block_bytes, raw)
+        self._read(first, raw)
         quantization = package.constants.GGMLQuantizationType(self.type)
         # A scale that is NaN or infinite gives NaN, which is what the weight then is.
         with np.errstate(all="ignore"):
@@ -245,6 +247,10 @@ class DecodedElements:
                     "update it, or convert the model to another type"
                 ) from error
         return decoded.reshape(-1)
+
+    def _read(self, block: int, raw: np.ndarray) -> None:
+        extent = (self.offset, self.offset + self.size // self.block_size * self.block_bytes)
+        self.file.read_into(self.offset + block * self.block_bytes, raw, extent)
 
 
 class _Cursor:

@@ -97,6 +97,8 @@ class TorchElements:
 
     def __call__(self, start: int, stop: int) -> np.ndarray:
         """Elements start..stop, flat, copied to this machine's memory where they are elsewhere."""
+        if start == stop:
+            return np.empty(0, STORAGE[self._dtype])
         piece = self._tensor.reshape(-1)[start:stop]
         if self._dtype in _CODES:
             piece = piece.view(getattr(sys.modules["torch"], _CODES[self._dtype]))

@@ -86,7 +86,8 @@ class _Member:
             self.fail(f"has dtype {dtype}, which is not supported")
         in_order = not fortran and dtype.newbyteorder("<") == dtype
         if self.info.compress_type == zipfile.ZIP_STORED and in_order:
-            return Tensor(self.name, shape, form, StoredElements(self.file, self._data_offset() + start, form))
+            stored = StoredElements(self.file, self._data_offset() + start, form, size)
+            return Tensor(self.name, shape, form, stored)
         if size * dtype.itemsize > MAX_COMPRESSED_BYTES:
             self.fail(f"is stored column by column, in {size * dtype.itemsize} bytes; save it in C order")
         return Tensor(self.name, shape, form, UnpackedElements(self, shape, fortran, dtype, start))

@@ -54,7 +54,7 @@ def read_safetensors(
             entry.fail(f"starts at byte {entry.begin} and {problem}")
         end = entry.end
         if entry.dtype in STORAGE:
-            read = StoredElements(file, data_start + entry.begin, entry.dtype)
+            read = StoredElements(file, data_start + entry.begin, entry.dtype, math.prod(entry.shape))
             tensors[entry.name] = Tensor(entry.name, entry.shape, entry.dtype, read)
             continue
         reason = (
