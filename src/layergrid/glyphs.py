@@ -23,15 +23,17 @@ def _strip(style: str) -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
     return picture, {character: (start, end) for character, start, end in places}
 
 
+@functools.lru_cache(maxsize=1024)
 def text_picture(text: str, style: str = "plain") -> np.ndarray:
-    """The text as ink levels 0 to 7, uint8 (height, width); characters that are not known show as a box."""
+    """The text as ink levels 0 to 7, uint8 (height, width), read-only; unknown characters show as a box."""
     picture, places = _strip(style)
-    if not text:
-        return np.zeros((picture.shape[0], 0), np.uint8)
     spans = [places.get(character, places[_UNKNOWN]) for character in text]
-    return np.hstack([picture[:, start:end] for start, end in spans])
+    drawn = np.hstack([picture[:, :0], *(picture[:, start:end] for start, end in spans)])
+    drawn.flags.writeable = False
+    return drawn
 
 
+@functools.lru_cache(maxsize=4096)
 def text_width(text: str, style: str = "plain") -> int:
     """Width of the text's picture in pixels."""
     _, places = _strip(style)

@@ -5,6 +5,7 @@ Made without a plotting library, as it must not delay the widget: a few millisec
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +46,7 @@ def still_png(matrix: Matrix, view: View) -> bytes:
     """
     part = shown(matrix, view)
     cells = _reduced(part, _columns_width(part), _PLOT_HEIGHT)
-    return palette_png(_draw(part, cells, view), _palette(view))
+    return palette_png(_draw(part, cells, view), _palette(view.cmap, view.reverse, view.levels))
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,14 @@ def _block_means(
     values: np.ndarray, absent: np.ndarray | None, block: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray | None]:
     starts = [np.arange(0, length, size) for length, size in zip(values.shape, block, strict=True)]
+    whole = values.shape[0] // block[0]
 
     def sums(array: np.ndarray) -> np.ndarray:
-        return np.add.reduceat(np.add.reduceat(array, starts[0], axis=0), starts[1], axis=1)
+        # Whole blocks of rows as an axis of their own: adding lines of memory, ten times as fast as reduceat.
+        by_rows = array[: whole * block[0]].reshape(whole, block[0], -1).sum(axis=1, dtype=np.float64)
+        rest = array[whole * block[0] :].sum(axis=0, dtype=np.float64, keepdims=True)
+        lines = np.vstack([by_rows, rest]) if len(by_rows) < len(starts[0]) else by_rows
+        return np.add.reduceat(lines, starts[1], axis=1)
 
     with np.errstate(over="ignore", invalid="ignore"):  # then the longer way below finds out why
         total = sums(values)
@@ -315,10 +321,11 @@ def _write(
     box[picture > 0] = ink + picture[picture > 0]
 
 
-def _palette(view: View) -> np.ndarray:
-    colors = colormaps.lut(view.cmap, reverse=view.reverse, levels=view.levels)
+@functools.lru_cache(maxsize=16)
+def _palette(cmap: str, reverse: bool, levels: int) -> np.ndarray:
+    colors = colormaps.lut(cmap, reverse=reverse, levels=levels)
     scale = colors[np.linspace(0, len(colors) - 1, _COLORS).round().astype(int)]
     ends = np.stack([colormaps.off_scale(colors[0]), colormaps.off_scale(colors[-1])])
-    levels = np.arange(GRAYS + 1)[:, None] / GRAYS
-    inks = [np.rint(255 + levels * (np.array(ink) - 255)) for ink in ((31, 35, 40), (91, 97, 105))]
+    darkness = np.arange(GRAYS + 1)[:, None] / GRAYS
+    inks = [np.rint(255 + darkness * (np.array(ink) - 255)) for ink in ((31, 35, 40), (91, 97, 105))]
     return np.vstack([scale, ends, _SPECIAL_RGB, *inks]).astype(np.uint8)
