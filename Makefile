@@ -11,7 +11,7 @@ BUNDLE := src/layergrid/static/source-hash.txt
 BUNDLED := $(shell find js/src -type f) js/build.mjs js/package-lock.json js/tsconfig.json src/layergrid/colormaps.json
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 
-.PHONY: demo test check bundle browser clean
+.PHONY: demo test test-tools check bundle browser clean
 
 ## Open JupyterLab on the first notebook, its cells run and its grids drawn.
 demo: $(VENV)/demo bundle
@@ -21,6 +21,11 @@ demo: $(VENV)/demo bundle
 test: $(VENV)/test bundle browser check
 	$(NPM) test
 	$(BIN)/python -m pytest --cov --cov-branch --cov-fail-under=95
+
+## The tests that need torch, transformers and PEFT, which take minutes to install; `make test` skips them.
+test-tools: $(VENV)/test
+	$(PIP) install --group tools
+	$(BIN)/python -m pytest tests/test_layouts.py tests/test_recipe.py
 
 ## Style and types of both languages.
 check: $(VENV)/test js/node_modules/.installed

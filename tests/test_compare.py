@@ -95,3 +95,37 @@ def test_a_transposed_base_gets_the_transposed_change(tmp_path):
     found = compare(base, folder, "delta_rms", progress=False)
     expected = np.sqrt(np.mean((4 * product) ** 2))
     assert at(found, "attn.q", "delta_rms") == pytest.approx(expected, rel=1e-5)
+
+
+QKV, OUT = "model.layers.0.self_attn.qkv_proj.weight", "model.layers.0.self_attn.o_proj.weight"
+SEPARATE = {f"model.layers.0.self_attn.{part}_proj.weight": RNG.standard_normal((4, 4)).astype("f4") for part in "qkvo"}
+FUSED = {QKV: np.concatenate(list(SEPARATE.values())[:3]), OUT: SEPARATE[OUT]}
+
+
+def test_a_fused_matrix_is_compared_with_separate_ones_part_by_part():
+    other = {**SEPARATE, QKV.replace("qkv", "k"): SEPARATE[QKV.replace("qkv", "k")] * 2}
+    found = compare(FUSED, other, progress=False)
+    assert found.component.values.tolist() == ["attn.q", "attn.k", "attn.v", "attn.o"]
+    assert found.relative_change.values.tolist() == [[0, 1, 0, 0]]
+    assert found.rows.values.tolist() == [["0:4", "4:8", "8:12", ""]]
+
+
+def test_a_fused_matrix_that_one_side_alone_can_take_apart_is_compared_whole():
+    unlike = {QKV: FUSED[QKV] * 2, OUT: np.ones((4, 6), np.float32)}  # queries are not as wide as this output
+    found = compare(FUSED, unlike, progress=False)
+    assert at(found, "attn.qkv") == 1
+    assert found.attrs["differing_shapes"] == f"{OUT}: (4, 4) and (4, 6)"
+
+
+def test_an_adapter_of_a_fused_matrix_changes_each_of_its_parts(tmp_path):
+    up = np.zeros((12, 1), np.float32)
+    up[4:8] = 1
+    folder = tmp_path / "lora"
+    folder.mkdir()
+    module = f"base_model.model.{QKV.removesuffix('.weight')}"
+    halves = {f"{module}.lora_A.weight": np.ones((1, 4), np.float32), f"{module}.lora_B.weight": up}
+    write_safetensors(folder / "adapter_model.safetensors", halves)
+    (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "lora_alpha": 1}))
+    found = compare(FUSED, folder, "delta_rms", progress=False)
+    assert found.delta_rms.sel(layer=0).to_series().round(6).to_dict() == {"attn.q": 0, "attn.k": 1, "attn.v": 0}
+    assert found.attrs["only_in_base"] == OUT

@@ -218,7 +218,7 @@ def test_an_option_of_another_tool_is_refused():
 
 
 def tiny_llama():
-    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed: make test-tools does it")
     config = transformers.LlamaConfig(
         hidden_size=16,
         intermediate_size=32,
@@ -231,7 +231,7 @@ def tiny_llama():
 
 
 def test_freezing_a_torch_module_stops_exactly_the_selected():
-    pytest.importorskip("torch", reason="torch is not installed")
+    pytest.importorskip("torch", reason="torch is not installed: make test-tools does it")
     model = tiny_llama()
     names = chosen([2, 11], PARTS[:2])
     assert sorted(recipe(names, "freeze")(model)) == sorted(names)
@@ -240,8 +240,8 @@ def test_freezing_a_torch_module_stops_exactly_the_selected():
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # transformers' own, while PEFT wraps the model
 def test_peft_adapts_exactly_the_selected_modules():
-    pytest.importorskip("torch", reason="torch is not installed")
-    peft = pytest.importorskip("peft", reason="peft is not installed")
+    pytest.importorskip("torch", reason="torch is not installed: make test-tools does it")
+    peft = pytest.importorskip("peft", reason="peft is not installed: make test-tools does it")
     model = tiny_llama()
     everything = [name for name, _ in model.named_parameters()]
     names = [*chosen([1, 2, 10, 11], PARTS[:1]), *chosen([1], PARTS[3:])]

@@ -14,7 +14,8 @@ import numpy as np
 
 from layergrid.dataset import to_dataset
 from layergrid.metrics import PAIR_METRICS, measure_pair, parse_request
-from layergrid.placement import Cell, Include, place
+from layergrid.names import Piece
+from layergrid.placement import Cell, Include, Placement, place, split
 from layergrid.sources import Source, SourceError, open_source
 from layergrid.tasks import Job, run_jobs
 from layergrid.tensor import Tensor, widen
@@ -38,8 +39,8 @@ def compare(
     """Measure the change from one model to another, tensor by tensor.
 
     Tensors are matched by stack, layer, component and expert, so that the two may differ in shards, dtype,
-    prefix and format. A LoRA adapter as `other` is folded into the base: weight + scale x B A; what it does
-    not adapt is left out, as unchanged.
+    prefix and format, and one may hold in a fused matrix what the other holds in several. A LoRA adapter as
+    `other` is folded into the base: weight + scale x B A; what it does not adapt is left out, as unchanged.
 
     Parameters
     ----------
@@ -66,10 +67,17 @@ def compare(
     for metric in chosen:
         parse_request(metric, PAIR_METRICS)
     sources = [open_source(source, on_error=on_error) for source in (base, other)]
-    cells, others = (_by_place(source, include) for source in sources)
+    placements = [_placed(source, twin, include) for source, twin in (sources, sources[::-1])]
+    cells, others = (_by_place(placement.cells) for placement in placements)
     if is_adapter(sources[1]):
         others, loose = folded(cells, others, sources[1])
+        cells, others = (_split(whole, placements[0].pieces) for whole in (cells, others))
     else:
+        whole = _split_by_one(cells, others, *placements)
+        cells, others = (
+            _split(own, {name: pieces for name, pieces in placement.pieces.items() if name not in whole})
+            for own, placement in zip((cells, others), placements, strict=True)
+        )
         loose = [cell.parameter for key, cell in others.items() if key not in cells]
     matched = {key: (cell, others[key]) for key, cell in cells.items() if key in others}
     if not matched:
@@ -194,11 +202,30 @@ def _scale(config: Mapping[str, Any], parameter: str, rank: int) -> float:
     return float(alpha) / (math.sqrt(rank) if config.get("use_rslora") else rank)
 
 
-def _by_place(source: Source, include: Include) -> dict[_Key, Cell]:
+def _placed(source: Source, twin: Source, include: Include) -> Placement:
+    """Where the tensors of one model are; a config that one of the two lacks is the other's."""
+    return place(source.tensors, source.missing, include, source.config or twin.config)
+
+
+def _by_place(cells: Sequence[Cell]) -> dict[_Key, Cell]:
     """The cells by where they are; a model of one stack has the stack ""."""
-    cells = place(source.tensors, source.missing, include).cells
-    single = len({cell.stack for cell in cells}) == 1
-    return {("" if single else cell.stack, cell.layer, cell.component, cell.expert): cell for cell in cells}
+    if len({cell.stack for cell in cells}) == 1:
+        cells = [replace(cell, stack="") for cell in cells]
+    return {(cell.stack, cell.layer, cell.component, cell.expert): cell for cell in cells}
+
+
+def _split(cells: Mapping[_Key, Cell], pieces: Mapping[str, Sequence[Piece]]) -> dict[_Key, Cell]:
+    parts = split(tuple(cells.values()), pieces)
+    return {(cell.stack, cell.layer, cell.component, cell.expert): cell for cell in parts}
+
+
+def _split_by_one(
+    cells: Mapping[_Key, Cell], others: Mapping[_Key, Cell], base: Placement, other: Placement
+) -> set[str]:
+    """Names of the fused tensors that both have, and only one can take apart; they are compared whole."""
+    pairs = [(cell.parameter, others[key].parameter) for key, cell in cells.items() if key in others]
+    uneven = (pair for pair in pairs if (pair[0] in base.pieces) != (pair[1] in other.pieces))
+    return {name for pair in uneven for name in pair}
 
 
 def _measure_pair(base: Tensor, other: Tensor, metrics: Sequence[str]) -> dict[str, float]:

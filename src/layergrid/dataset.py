@@ -45,6 +45,11 @@ def to_dataset(
         parameter[place] = cell.parameter
     variables: dict[str, Any] = {}
     coordinates: dict[str, Any] = {**axes, "parameter": (tuple(axes), parameter)}
+    if any(cell.rows for cell in cells):
+        rows = np.full(shape, "", dtype=object)
+        for place, cell in zip(places, cells, strict=True):
+            rows[place] = cell.rows
+        coordinates["rows"] = (tuple(axes), rows)
     for label, is_named in labels.items():
         lengths = {np.size(values[label]) for values in numbers.values() if np.ndim(values[label])}
         extra = (max(lengths),) if lengths else ()

@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from layergrid.names import Address, parse_names
+from layergrid.names import Address, Piece, parse_names, split_fused
 from layergrid.tensor import Tensor
 
 Include = Literal["matrices", "weights", "all"]
 
 EXPERT_NONE = -1
 """In the `expert` dimension, the place of what belongs to no expert."""
+
+# Blocks of so many elements are read one by one.
+_LONG_BLOCK = 1 << 14
 
 # The order of the columns; components of other names follow in the order of the source.
 _ORDER = (
@@ -50,8 +53,10 @@ class Cell:
     parameter: str
     """Full name of the tensor, as the source has it."""
     tensor: Tensor | None
-    """What is measured: the tensor, or its slice where it holds several layers or experts; None where the
+    """What is measured: the tensor, or its part where it holds several layers, experts or components; None where the
     source knows the name but could not read the tensor."""
+    rows: str = ""
+    """Which rows of the tensor are measured, "0:768" or "columns 0:64 of every 192"; "" for all of them."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,19 @@ class Placement:
     """All cells of a model, and the tensors that have none."""
 
     cells: tuple[Cell, ...]
+    """Fused tensors are one cell each; `split` takes them apart."""
     outside: tuple[str, ...]
     """Tensors of no block (embeddings, heads, final norms) and, with their reason, those left out."""
+    pieces: Mapping[str, tuple[Piece, ...]] = field(default_factory=dict)
+    """By parameter: the components of fused tensors, where it is known which rows are whose."""
 
 
-def place(tensors: Mapping[str, Tensor], missing: Sequence[str] = (), include: Include = "matrices") -> Placement:
+def place(
+    tensors: Mapping[str, Tensor],
+    missing: Sequence[str] = (),
+    include: Include = "matrices",
+    config: Mapping[str, Any] | None = None,
+) -> Placement:
     """The cells of a model's tensors.
 
     Parameters
@@ -71,11 +84,13 @@ def place(tensors: Mapping[str, Tensor], missing: Sequence[str] = (), include: I
     missing : names of tensors that could not be read; their cells are there, without a tensor
     include : "matrices", weights of two axes or more; "weights", also vectors such as those of norms; "all",
         also biases, each a component of its own: ``attn.q.bias``
+    config : the model's config, which tells how fused tensors are laid out
     """
     if include not in get_args(Include):
         raise ValueError(f"include must be one of {', '.join(get_args(Include))}, got {include!r}")
     shapes: dict[str, tuple[int, ...] | None] = {name: tensor.shape for name, tensor in tensors.items()}
-    addresses = parse_names({**dict.fromkeys(missing), **shapes})
+    shapes = {**dict.fromkeys(missing), **shapes}
+    addresses = parse_names(shapes)
     cells: list[tuple[Cell, Address]] = []
     outside = []
     for name, address in addresses.items():
@@ -89,7 +104,38 @@ def place(tensors: Mapping[str, Tensor], missing: Sequence[str] = (), include: I
                 for cell in _cells(name, address, tensors.get(name))
                 if _is_included(address, cell.tensor, include)
             )
-    return Placement(*_told_apart(cells, outside))
+    return Placement(*_told_apart(cells, outside), split_fused(shapes, config, addresses))
+
+
+def split(cells: Sequence[Cell], pieces: Mapping[str, Sequence[Piece]]) -> tuple[Cell, ...]:
+    """The cells, with those of fused tensors replaced by one for each component that the tensor holds.
+
+    Where a layer has such a component in a tensor of its own as well, the fused one stays whole.
+    """
+    taken = set(map(_key, cells))
+    found: list[Cell] = []
+    for cell in cells:
+        parts = [_piece_of(cell, piece) for piece in pieces.get(cell.parameter, ())]
+        found += [cell] if not parts or any(_key(part) in taken for part in parts) else parts
+    return tuple(found)
+
+
+def _piece_of(cell: Cell, piece: Piece) -> Cell:
+    component = ".".join([piece.component, *cell.component.split(".")[2:]])  # attn.qkv.bias has attn.q.bias
+    if cell.tensor is None:
+        return replace(cell, component=component)
+    shape = cell.tensor.shape
+    axis = len(shape) + piece.axis
+    length, inner = shape[axis], math.prod(shape[axis + 1 :])
+    rows = piece.ranges(length)
+    if axis and axis == len(shape) - 1:
+        rows = f"columns {rows}"
+    part_shape = (*shape[:axis], length // piece.step * piece.length, *shape[axis + 1 :])
+    if piece.length == 1 and piece.step == length:  # an axis over the parts alone
+        part_shape = shape[:axis] + shape[axis + 1 :]
+    read = Blocks(cell.tensor, piece.start * inner, piece.length * inner, piece.step * inner)
+    part = replace(cell.tensor, name=f"{cell.tensor.name}[{rows}]", shape=part_shape, read=read)
+    return replace(cell, component=component, tensor=part, rows=rows)
 
 
 def component_order(components: Sequence[str]) -> list[str]:
@@ -129,20 +175,36 @@ def _along_axis(tensor: Tensor | None) -> Iterator[tuple[int, Tensor | None]]:
     shape = tensor.shape[1:]
     size = math.prod(shape)
     for index in range(tensor.shape[0]):
-        read = ElementsFrom(tensor, index * size)
+        read = Blocks(tensor, index * size, size, tensor.size)
         yield index, replace(tensor, name=f"{tensor.name}[{index}]", shape=shape, read=read)
 
 
 @dataclass(frozen=True, eq=False)
-class ElementsFrom:
-    """The elements of a tensor from some offset on, as `Tensor.read` gives them."""
+class Blocks:
+    """The elements of a tensor that lie in blocks at equal distances, as `Tensor.read` gives them."""
 
     tensor: Tensor
     offset: int
+    """Where the first block begins; this and the next two count elements."""
+    length: int
+    """Of each block."""
+    step: int
+    """From the begin of one block to that of the next; the tensor holds a whole number of steps."""
 
     def __call__(self, start: int, stop: int) -> np.ndarray:
-        """Elements start..stop, counted from the offset."""
-        return self.tensor.read(self.offset + start, self.offset + stop)
+        """Elements start..stop, counted over the blocks as if nothing lay between them."""
+        length = max(self.length, 1)
+        first, last = start // length, -(-stop // length)
+        if last - first <= 1:
+            begin = self.offset + first * self.step + start - first * length
+            return self.tensor.read(begin, begin + stop - start)
+        if length >= _LONG_BLOCK:
+            ends = [(max(start, at * length), min(stop, (at + 1) * length)) for at in range(first, last)]
+            return np.concatenate([self(*end) for end in ends])
+        # Short blocks cost less when what lies between them is read as well.
+        run = self.tensor.read(first * self.step, last * self.step).reshape(-1, self.step)
+        blocks = run[:, self.offset : self.offset + length].reshape(-1)
+        return blocks[start - first * length : stop - first * length]
 
 
 def _told_apart(cells: Sequence[tuple[Cell, Address]], outside: list[str]) -> tuple[tuple[Cell, ...], tuple[str, ...]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from layergrid.dataset import to_dataset
 from layergrid.kept import KeptResults, default_folder
 from layergrid.metrics import measure, parse_request
-from layergrid.placement import Cell, Include, place
+from layergrid.placement import Cell, Include, place, split
 from layergrid.sources import Source, SourceError, open_source
 from layergrid.tasks import Failure, Job, run_jobs
 
@@ -62,9 +62,11 @@ def scan(
     Dataset with one variable per metric, float64, of dims (layer, component), with ``stack`` before them
     where the model has several stacks, ``expert`` after them where it has experts (-1 for what belongs to
     none), and a dim of the metric's own last where it gives several numbers. The coordinate ``parameter``
-    holds the tensor's name, "" where the layer has no such component. Attributes, a line for each tensor:
-    ``outside`` (of no block), ``skipped`` and ``non_finite`` (with NaN or infinite entries, and how many);
-    ``source`` and ``format``.
+    holds the tensor's name, "" where the layer has no such component. Where a tensor holds several components
+    (fused q, k and v, fused gate and up), and config or shapes tell which rows are whose, each has its own
+    cell, and the coordinate ``rows`` says which rows those are; else the fused component stays. Attributes,
+    a line for each tensor: ``outside`` (of no block), ``skipped`` and ``non_finite`` (with NaN or infinite
+    entries, and how many); ``source`` and ``format``.
 
     Raises
     ------
@@ -78,10 +80,10 @@ def scan(
         if isinstance(metric, str):
             parse_request(metric)
     opened = open_source(source, what=what, on_error=on_error)
-    placement = place(opened.tensors, opened.missing, include)
+    placement = place(opened.tensors, opened.missing, include, opened.config)
     if not placement.cells:
         raise _no_cells(opened, placement.outside)
-    cells = placement.cells
+    cells = split(placement.cells, placement.pieces)
     asked: list[Metric] = [*chosen, *(count for count in _COUNTS if count not in chosen)]
     numbers, failures = _measured(opened, cells, asked, executor, progress, cache, on_error == "skip")
     labels = {metric_label(metric): isinstance(metric, str) for metric in chosen}

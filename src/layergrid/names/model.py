@@ -234,7 +234,10 @@ def _settle_numbered(module: _Module) -> None:
 
 
 def _settle_experts(module: _Module) -> None:
-    """Matrices in three dimensions are one for each expert."""
+    """Matrices in three dimensions are one for each expert, where all matrices of the MLP are."""
+    weights = [tensors for tensors in module.values() if tensors[0].component in rules.EXPERT_PARTS]
+    if any(tensor.expert is None and tensor.matrix for tensors in weights for tensor in tensors):
+        return  # Gemma keeps gate and up in one array, (2, width, inner), beside a plain down
     for tensors in module.values():
         if tensors[0].expert is not None or tensors[0].component not in rules.EXPERT_PARTS:
             continue

@@ -7,6 +7,7 @@ that made them is already loaded, and found in `sys.modules`.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -63,7 +64,15 @@ def module_source(module: Any, what: Literal["weight", "grad"] = "weight", on_er
             skipped[name] = str(error)
     if what == "grad" and not tensors:
         raise SourceError(f"no parameter of this {type(module).__name__} has a gradient; call backward() first")
-    return Source(type(module).__name__, "module", tensors, skipped=skipped, missing=tuple(skipped))
+    return Source(type(module).__name__, "module", tensors, _config(module), skipped=skipped, missing=tuple(skipped))
+
+
+def _config(module: Any) -> Mapping[str, Any]:
+    """The config that a transformers model carries; empty where there is none."""
+    config = getattr(module, "config", None)
+    if callable(to_dict := getattr(config, "to_dict", None)):
+        config = to_dict()
+    return config if isinstance(config, Mapping) else {}
 
 
 def is_module(value: Any) -> bool:
