@@ -52,6 +52,23 @@ export function button(
   return made;
 }
 
+/** A menu of choices; its parent is what is placed. */
+export function menu(
+  label: string,
+  choices: readonly string[],
+  choose: (choice: string) => void,
+  named = (choice: string) => choice,
+): HTMLElement {
+  const select = element(
+    "select",
+    "layergrid-menu",
+    { "aria-label": label, title: label, "data-lm-suppress-shortcuts": "true" },
+    ...choices.map((choice) => element("option", "", { value: choice }, named(choice))),
+  );
+  select.addEventListener("change", () => choose(select.value));
+  return element("label", "layergrid-field", {}, select);
+}
+
 /** Write text only where it differs: a live region speaks each time it is written to. */
 export function setText(target: Element, text: string): void {
   if (target.textContent !== text) target.textContent = text;

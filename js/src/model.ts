@@ -3,6 +3,17 @@ import type { AnyModel } from "@anywidget/types";
 import { arrangeLut, COLORMAPS, makePalette, type Palette, tableLut } from "./colormap.ts";
 import { type Label, type Labels, type PackedLabels, type PackedParameters, unpackLabels } from "./labels.ts";
 import type { Request } from "./messages.ts";
+import {
+  makePages,
+  type PackedSelector,
+  type Pages,
+  type Position,
+  pageAt,
+  pageTexts,
+  positionAt,
+  type Selector,
+  unpackSelectors,
+} from "./pages.ts";
 import { remembered } from "./remember.ts";
 import { type Domain, SCALE_KINDS, type ScaleKind } from "./scale.ts";
 import type { CellId } from "./selection.ts";
@@ -23,21 +34,36 @@ export interface Traits {
   origin: "lower" | "upper";
   title: string;
   units: string;
+  position: Position;
+  scale_over: "page" | "all";
   _values: DataView;
   _dtype: "f4" | "f8";
   _shape: readonly [number, number];
   _absent: DataView;
   _layers: PackedLabels;
   _components: PackedLabels;
-  _parameters: PackedParameters;
+  _parameters: PackedParameters | PagedParameters;
+  _selectors: readonly PackedSelector[];
+  /** The page that `_values` holds; -1 for all of them. */
+  _held: number;
+  /** Whether the domain is the one that fits the values. */
+  _fitted: boolean;
+  /** Which of title and units are those of the shown page. */
+  _follows: readonly string[];
   _lut: DataView;
   _lut_diverging: boolean;
   _notice: string;
 }
 
+/** Names that differ from page to page: `of` says which of `pages` each one has. */
+interface PagedParameters {
+  readonly pages: readonly PackedParameters[];
+  readonly of: readonly number[];
+}
+
 export type Model = AnyModel<Traits>;
 
-/** The matrix itself: changes only when Python sends another. */
+/** The shown page: changes when it is turned, or when Python sends other values. */
 export interface Matrix {
   readonly rows: number;
   readonly columns: number;
@@ -51,6 +77,12 @@ export interface Matrix {
 /** All that is drawn. Parts that did not change keep their identity, so that a view may skip them. */
 export interface State {
   readonly matrix: Matrix;
+  readonly pages: Pages;
+  /** Index of the shown page. */
+  readonly page: number;
+  readonly scaleOver: "page" | "all";
+  /** Whether the domain follows from page to page; not where it was set by hand. */
+  readonly fitted: boolean;
   /** Shown rows and columns as indices into the matrix; rows in order of layers, whatever the origin. */
   readonly rows: Int32Array;
   readonly columns: Int32Array;
@@ -71,6 +103,8 @@ export interface State {
 /** Twin of MOST_SELECTED in choices.py: more cells than this are not sent as labels. */
 export const MOST_SELECTED = 100_000;
 
+/** Value of `_held` where the bytes are those of all pages. */
+const ALL_PAGES = -1;
 const SAVE_INTERVAL_MS = 60;
 
 /** Little-endian numbers. Copied only where they start at an address that their type cannot read. */
@@ -91,6 +125,13 @@ export function unpackBits(view: DataView, length: number): Uint8Array | null {
   return Uint8Array.from({ length }, (_, i) => (view.getUint8(i >> 3) >> (i & 7)) & 1);
 }
 
+/** The bytes of one page, where `view` holds those of all; all of them where it holds those of one. */
+function pageOf(view: DataView, page: number, pageBytes: number): DataView {
+  return view.byteLength <= pageBytes
+    ? view
+    : new DataView(view.buffer, view.byteOffset + page * pageBytes, pageBytes);
+}
+
 /** Positions of the shown labels in their order; of all as they come where `shown` is null. Unknown ones are left out. */
 function shownPositions(labels: Labels, shown: readonly Label[] | null): Int32Array {
   if (shown === null) return Int32Array.from({ length: labels.length }, (_, i) => i);
@@ -100,24 +141,35 @@ function shownPositions(labels: Labels, shown: readonly Label[] | null): Int32Ar
 /** A reader of the state of one model. */
 export function stateReader(model: Model): () => State {
   const empty = new DataView(new ArrayBuffer(0));
-  const readMatrix = remembered(
+  const readLayers = remembered((packed: PackedLabels) => unpackLabels(packed, false));
+  const readComponents = remembered((packed: PackedLabels) => unpackLabels(packed, true));
+  const readSelectors = remembered(unpackSelectors);
+  const readPages = remembered(
     (
+      selectors: readonly Selector[],
+      held: number,
       values: DataView,
       dtype: Traits["_dtype"],
       shape: readonly [number, number],
       absent: DataView,
-      layers: PackedLabels,
-      components: PackedLabels,
-      parameters: PackedParameters,
-    ): Matrix => ({
-      rows: shape[0],
-      columns: shape[1],
-      values: readNumbers(values, dtype),
-      absent: unpackBits(absent, shape[0] * shape[1]),
-      layers: unpackLabels(layers, false),
-      components: unpackLabels(components, true),
-      parameters,
-    }),
+      layers: Labels,
+      components: Labels,
+      parameters: Traits["_parameters"],
+    ): Pages => {
+      const [rows, columns] = shape;
+      return makePages(selectors, (page) => {
+        if (held !== ALL_PAGES && page !== held) return null;
+        return {
+          rows,
+          columns,
+          values: readNumbers(pageOf(values, page, (dtype === "f4" ? 4 : 8) * rows * columns), dtype),
+          absent: unpackBits(pageOf(absent, page, Math.ceil((rows * columns) / 8)), rows * columns),
+          layers,
+          components,
+          parameters: "of" in parameters ? parameters.pages[parameters.of[page]!]! : parameters,
+        };
+      });
+    },
   );
   const readRows = remembered(shownPositions);
   const readColumns = remembered(shownPositions);
@@ -137,22 +189,41 @@ export function stateReader(model: Model): () => State {
     (low: number, high: number, center: number): Domain => ({ low, high, center }),
   );
 
+  let shown: { pages: Pages; page: number } | null = null;
+
   return () => {
-    const matrix = readMatrix(
+    const selectors = readSelectors(model.get("_selectors"));
+    const held = model.get("_held");
+    const pages = readPages(
+      selectors,
+      held,
       model.get("_values"),
       model.get("_dtype"),
       model.get("_shape"),
       model.get("_absent") ?? empty,
-      model.get("_layers"),
-      model.get("_components"),
+      readLayers(model.get("_layers")),
+      readComponents(model.get("_components")),
       model.get("_parameters"),
     );
+    let page = pageAt(selectors, model.get("position"));
+    // The old page stays in sight until the new one is here.
+    if (pages.at(page) === null) page = shown?.pages === pages ? shown.page : held;
+    shown = { pages, page };
+    const matrix = pages.at(page)!;
+    const texts = pageTexts(selectors, page);
+    const follows = model.get("_follows");
+    const text = (name: "title" | "units", at: 0 | 1) =>
+      texts !== null && follows.includes(name) ? texts[at] : model.get(name);
     const cmap = model.get("cmap");
     const builtin = COLORMAPS[cmap];
     const lut = builtin === undefined ? (model.get("_lut") ?? empty) : empty;
     const kind = model.get("scale");
     return {
       matrix,
+      pages,
+      page,
+      scaleOver: model.get("scale_over"),
+      fitted: model.get("_fitted"),
       rows: readRows(matrix.layers, model.get("layers")),
       columns: readColumns(matrix.components, model.get("components")),
       domain: readDomain(model.get("vmin"), model.get("vmax"), model.get("center")),
@@ -164,8 +235,8 @@ export function stateReader(model: Model): () => State {
       palette: readPalette(cmap, lut, model.get("reverse"), model.get("levels")),
       selection: readSelection(matrix, model.get("selection")),
       origin: model.get("origin"),
-      title: model.get("title"),
-      units: model.get("units"),
+      title: text("title", 0),
+      units: text("units", 1),
       notice: model.get("_notice"),
     };
   };
@@ -185,11 +256,16 @@ const DRAWN: readonly (keyof Traits)[] = [
   "origin",
   "title",
   "units",
+  "position",
+  "scale_over",
   "_values",
   "_absent",
   "_layers",
   "_components",
   "_parameters",
+  "_selectors",
+  "_held",
+  "_follows",
   "_lut",
   "_notice",
 ];
@@ -204,13 +280,26 @@ export interface Changes {
   levels?: number;
   components?: readonly string[] | null;
   layers?: readonly Label[] | null;
+  position?: Position;
+  scale_over?: "page" | "all";
+  /** Whether the limits among these changes fit the values; else they are set by hand. */
+  _fitted?: boolean;
   _notice?: string;
+}
+
+const LIMITS = ["vmin", "vmax", "center"] as const;
+
+/** The changes that make a domain the one in force, and let it follow the pages. */
+export function fittingLimits({ low, high, center }: Domain): Changes {
+  return { vmin: low, vmax: high, center, _fitted: true };
 }
 
 export interface Binding {
   /** Change traits: in every view at once, in Python at most every 60 ms, the last value always. */
   change(changes: Changes): void;
   select(cells: readonly CellId[]): void;
+  /** Show another page; a domain that fits follows it. */
+  turn(page: number): void;
   send(request: Request): void;
   stop(): void;
 }
@@ -242,6 +331,12 @@ export function bindModel(model: Model, readState: () => State, changed: () => v
     if (wait <= 0) save();
     else timer = setTimeout(save, wait);
   };
+  const change = (changes: Changes) => {
+    for (const [name, value] of Object.entries(changes)) write(name as keyof Traits, value);
+    const limits = LIMITS.some((name) => name in changes);
+    if (limits && !("_fitted" in changes)) write("_fitted", false);
+    saveSoon();
+  };
   const listeners = DRAWN.map((name) => {
     const listener = () => {
       if (unsaved.has(name) && model.get(name) !== unsaved.get(name))
@@ -253,9 +348,14 @@ export function bindModel(model: Model, readState: () => State, changed: () => v
   });
 
   return {
-    change(changes) {
-      for (const [name, value] of Object.entries(changes)) write(name as keyof Traits, value);
-      saveSoon();
+    change,
+    turn(page) {
+      const { pages, fitted, scaleOver } = readState();
+      const domain = fitted ? pages.domain(page, scaleOver) : null;
+      change({
+        position: positionAt(pages.selectors, page),
+        ...(domain === null ? {} : fittingLimits(domain)),
+      });
     },
     select(cells) {
       const { matrix } = readState();

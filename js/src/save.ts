@@ -2,6 +2,7 @@
 import type { Figure } from "./figure.ts";
 import { exactNumber } from "./format.ts";
 import { parameterName } from "./labels.ts";
+import { positionAt } from "./pages.ts";
 
 /** A leading character that a spreadsheet would take for a formula (OWASP, CSV injection). */
 const FORMULA_START = /^[=+\-@\t\r]/;
@@ -12,11 +13,18 @@ export function csvText(text: string): string {
   return /[",\r\n]/.test(defused) ? `"${defused.replaceAll('"', '""')}"` : defused;
 }
 
-/** layer, component, value, status, parameter: a line for each shown cell, layer by layer. */
+/**
+ * layer, component, value, status, parameter, and the page's position, a column for each of its dims: a line for each
+ * shown cell, layer by layer.
+ */
 export function csvTable({ state }: Figure): string {
   const { matrix, rows, columns } = state;
   const single = matrix.values instanceof Float32Array;
-  const lines = ["layer,component,value,status,parameter"];
+  const position = Object.entries(positionAt(state.pages.selectors, state.page));
+  const place = position.map(([, label]) => (typeof label === "number" ? String(label) : csvText(label)));
+  const lines = [
+    ["layer,component,value,status,parameter", ...position.map(([dim]) => csvText(dim))].join(","),
+  ];
   for (const row of rows)
     for (const column of columns) {
       const at = row * matrix.columns + column;
@@ -31,6 +39,7 @@ export function csvTable({ state }: Figure): string {
           finite ? exactNumber(value, single).replace("\u2212", "-") : "",
           absent ? "absent" : Number.isNaN(value) ? "nan" : finite ? "" : value > 0 ? "+inf" : "-inf",
           csvText(absent ? "" : parameterName(matrix.parameters, row, column, layer)),
+          ...place,
         ].join(","),
       );
     }

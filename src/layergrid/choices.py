@@ -63,7 +63,7 @@ def selected_cells(matrix: Matrix, wanted: Sequence[tuple[Any, str]]) -> list[tu
 def unknown(what: str, label: Any, known: Sequence[Any]) -> str:
     """The message for a label that a grid does not have: the nearest one, and the first of those there are."""
     close = difflib.get_close_matches(str(label), [str(name) for name in known], n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = f"; did you mean {close[0]!r}?" if close else "."
     return f"unknown {what} {reprlib.repr(label)}{hint} This grid has {reprlib.repr(list(known))}"
 
 

@@ -112,7 +112,7 @@ def _advice(shape: tuple[int, ...]) -> str:
     if len(shape) == 1:
         return "; x[:, None] has one component, x[None, :] one layer"
     if len(shape) > 2:
-        return "; choose along the other axes, as x[..., 0], or reduce them, as x.mean(axis=-1)"
+        return "; choose along the other axes, as x[..., 0], or name them: LayerGrid(x, dims=('step', 'layer', ...))"
     return ""
 
 

@@ -52,7 +52,8 @@ def save(matrix: Matrix, view: View, path: Path) -> None:
 
 
 def write_table(matrix: Matrix, view: View, file: Any) -> None:
-    """The shown cells as CSV (RFC 4180), layer by layer: layer, component, value, status, parameter.
+    """The shown cells as CSV (RFC 4180), layer by layer: layer, component, value, status, parameter,
+    and the page's position, a column for each of its dims.
 
     `value` is the shortest text that reads back as the same number, empty where it is not finite; `status` tells
     nan, +inf, -inf and absent apart. Text that a spreadsheet would take for a formula gets an apostrophe before it
@@ -60,7 +61,9 @@ def write_table(matrix: Matrix, view: View, file: Any) -> None:
     """
     part = shown(matrix, view)
     writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerow(["layer", "component", "value", "status", "parameter"])
+    dims = [_cell_text(dim) for dim, _ in view.position]
+    place = [_cell_text(label) if isinstance(label, str) else label for _, label in view.position]
+    writer.writerow(["layer", "component", "value", "status", "parameter", *dims])
     for row, layer in enumerate(part.layers):
         for column, component in enumerate(part.components):
             value = part.values[row, column]
@@ -68,7 +71,14 @@ def write_table(matrix: Matrix, view: View, file: Any) -> None:
             name = "" if part.parameters is None else str(part.parameters[row, column])
             written = str(value) if math.isfinite(value) else ""  # of the value's own precision
             writer.writerow(
-                [_cell_text(str(layer)), _cell_text(component), written, _status(value, absent), _cell_text(name)]
+                [
+                    _cell_text(str(layer)),
+                    _cell_text(component),
+                    written,
+                    _status(value, absent),
+                    _cell_text(name),
+                    *place,
+                ]
             )
 
 

@@ -53,17 +53,17 @@ def from_xarray(x: xarray.DataArray | xarray.Dataset) -> Matrix:
     if not (rows and columns):
         raise ValueError(f"values must have layers and components, one of each or more, got {_sizes(x)}")
     row_dim, column_dim = x.dims
-    parameters = _parameters(x)
+    parameters = parameter_names(x)
     values = owned_values(array)
     return Matrix(
         values,
         layer_labels(_labels(x, row_dim), rows, what=f"labels of dim {row_dim!r}"),
         component_labels(_labels(x, column_dim), columns, what=f"labels of dim {column_dim!r}"),
-        _absent(x, values, parameters),
+        absent_cells(x, values, parameters),
         parameters,
-        name=_text(x.attrs.get("long_name", x.name)),
-        units=_text(x.attrs.get("units")),
-        source=_text(x.attrs.get("source")),
+        name=attribute_text(x.attrs.get("long_name", x.name)),
+        units=attribute_text(x.attrs.get("units")),
+        source=attribute_text(x.attrs.get("source")),
     )
 
 
@@ -122,7 +122,8 @@ def _grid_coordinate(x: xarray.DataArray, name: str) -> np.ndarray | None:
     return np.array(x.coords[name].broadcast_like(x).transpose(*x.dims).values, dtype=object, order="C")
 
 
-def _parameters(x: xarray.DataArray) -> np.ndarray | None:
+def parameter_names(x: xarray.DataArray) -> np.ndarray | None:
+    """The coordinate ``parameter`` over all dims of x, "" where there is no name; None where no name is known."""
     names = _grid_coordinate(x, "parameter")
     if names is None:
         return None
@@ -135,7 +136,8 @@ def _parameters(x: xarray.DataArray) -> np.ndarray | None:
     return names if any(names.flat) else None
 
 
-def _absent(x: xarray.DataArray, values: np.ndarray, parameters: np.ndarray | None) -> np.ndarray | None:
+def absent_cells(x: xarray.DataArray, values: np.ndarray, parameters: np.ndarray | None) -> np.ndarray | None:
+    """Where x, of these values and names, has no cell; None where it has all. See `to_dataarray`."""
     marked = _grid_coordinate(x, "absent")
     if marked is not None:
         # NaN is true: a cell that an outer join has added. A cell with a value is there in any case.
@@ -157,5 +159,6 @@ def _nameless(values: np.ndarray, parameters: np.ndarray | None, *, everywhere: 
     return np.asarray(np.isnan(values) & (parameters == ""))
 
 
-def _text(attribute: Any) -> str:
+def attribute_text(attribute: Any) -> str:
+    """An attribute as text; "" where it is not there."""
     return "" if attribute is None else str(attribute)

@@ -1,31 +1,105 @@
-"""A matrix as it travels to the page: the private traits of a grid."""
+"""Pages as they travel to the browser: the private traits of a grid."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from layergrid.cube import Coordinate
 from layergrid.matrix import Matrix
+from layergrid.pages import MOST_TRAVELLING_BYTES, Pages, Selector
 from layergrid.parameters import pack_parameters
 
+ALL_PAGES = -1
+"""Value of `_held` where the bytes are those of all pages, one after another."""
 
-def with_bytes(matrix: Matrix) -> tuple[Matrix, bytes]:
+
+def packed_pages(pages: Pages, shown: int = 0) -> tuple[Pages, dict[str, Any]]:
+    """The private traits that carry the pages: all of them where they are few enough, else the shown one.
+
+    Returns
+    -------
+    The pages, those that travel on top of the very bytes that do, so that the kernel holds their values once; and
+    the traits by name, see `layergrid.LayerGrid`.
+    """
+    matrix = pages.matrix(shown)
+    if len(pages) > 1:
+        cells = matrix.values.size * len(pages)
+        if not pages.lazy and cells * matrix.values.itemsize <= MOST_TRAVELLING_BYTES:
+            every = [pages.matrix(index) for index in range(len(pages))]
+            dtype = np.result_type(*{page.values.dtype for page in every})
+            if cells * dtype.itemsize <= MOST_TRAVELLING_BYTES:
+                return _together(pages.selectors, every, dtype)
+        return pages, packed_page(pages, shown)
+    page, raw = _with_bytes(matrix)
+    return Pages(pages.selectors, lambda _index: page), _packed(page, raw)
+
+
+def packed_page(pages: Pages, index: int) -> dict[str, Any]:
+    """The private traits that carry one page of several."""
+    matrix = pages.matrix(index)
+    return _packed(matrix, matrix.values.tobytes()) | {"_held": index}
+
+
+def packed_selectors(selectors: tuple[Selector, ...]) -> list[dict[str, Any]]:
+    """The selectors as they travel: dim, labels (a count n for 0 to n - 1), and texts where they differ."""
+    return [
+        {"dim": one.dim, "labels": _counted(one.labels), "texts": [list(text) for text in one.texts]}
+        for one in selectors
+    ]
+
+
+def _together(
+    selectors: tuple[Selector, ...], every: list[Matrix], dtype: np.dtype[Any]
+) -> tuple[Pages, dict[str, Any]]:
+    raw = np.stack([page.values.astype(dtype, copy=False) for page in every]).tobytes()
+    shape = every[0].values.shape
+    values = np.frombuffer(raw, dtype).reshape(len(every), *shape)
+    kept = [replace(page, values=values[index]) for index, page in enumerate(every)]
+    traits = _packed(kept[0], raw)
+    absent = [np.zeros(shape, bool) if page.absent is None else page.absent for page in every]
+    if any(not np.array_equal(mask, absent[0]) for mask in absent):
+        traits["_absent"] = b"".join(_bits(mask) for mask in absent)
+    names = [_names_key(page) for page in every]
+    if len(set(names)) > 1:
+        places = {key: place for place, key in enumerate(dict.fromkeys(names))}
+        unlike = [pack_parameters(every[names.index(key)]) for key in places]
+        traits["_parameters"] = {"pages": unlike, "of": [places[key] for key in names]}
+    return Pages(selectors, kept.__getitem__), traits | {"_held": ALL_PAGES}
+
+
+def _names_key(page: Matrix) -> tuple[bytes, bytes] | None:
+    """Equal for pages with the very same names: their strings are shared, so that comparing references will do."""
+    if page.parameters is None:
+        return None
+    return page.parameters.tobytes(), b"" if page.absent is None else page.absent.tobytes()
+
+
+def _with_bytes(matrix: Matrix) -> tuple[Matrix, bytes]:
     """The matrix on top of the very bytes that travel, so that the kernel holds the values once."""
     raw = matrix.values.tobytes()
-    values = np.frombuffer(raw, matrix.values.dtype).reshape(matrix.values.shape)
-    return Matrix(**{**matrix.__dict__, "values": values}), raw
+    return replace(matrix, values=np.frombuffer(raw, matrix.values.dtype).reshape(matrix.values.shape)), raw
 
 
-def packed(matrix: Matrix, values: bytes) -> dict[str, Any]:
-    """The private traits that carry a matrix, whose `values` in bytes are given; see `layergrid.LayerGrid`."""
+def _packed(matrix: Matrix, values: bytes) -> dict[str, Any]:
     rows, columns = matrix.values.shape
     return {
         "_values": values,
         "_dtype": matrix.values.dtype.str[1:],
         "_shape": (rows, columns),
-        "_absent": b"" if matrix.absent is None else np.packbits(matrix.absent, bitorder="little").tobytes(),
-        "_layers": rows if matrix.layers == tuple(range(rows)) else list(matrix.layers),
+        "_absent": b"" if matrix.absent is None else _bits(matrix.absent),
+        "_layers": _counted(matrix.layers),
         "_components": columns if matrix.components == tuple(map(str, range(columns))) else list(matrix.components),
         "_parameters": pack_parameters(matrix),
     }
+
+
+def _bits(mask: np.ndarray) -> bytes:
+    """One bit a cell, least significant first, to whole bytes."""
+    return np.packbits(mask, bitorder="little").tobytes()
+
+
+def _counted(labels: tuple[Coordinate, ...]) -> int | list[Coordinate]:
+    return len(labels) if labels == tuple(range(len(labels))) else list(labels)

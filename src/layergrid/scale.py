@@ -7,7 +7,7 @@ the domain. Twin of js/src/scale.ts; both read tests/fixtures/scale_cases.json.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -25,13 +25,17 @@ MOST_SAMPLED = 65_536
 
 def finite_extent(values: np.ndarray) -> tuple[float, float]:
     """Smallest and largest finite value of an array of any shape; (0, 1) where none is finite."""
+    return _extent(values) or (0.0, 1.0)
+
+
+def _extent(values: np.ndarray) -> tuple[float, float] | None:
     if values.size:
         low, high = values.min(), values.max()  # NaN and infinities show in them: no mask for the usual case
         if np.isfinite(low) and np.isfinite(high):
             return float(low), float(high)
     finite = np.isfinite(values)
     if not finite.any():
-        return 0.0, 1.0
+        return None
     return (
         float(np.min(values, where=finite, initial=np.inf)),
         float(np.max(values, where=finite, initial=-np.inf)),
@@ -53,11 +57,23 @@ def default_center(values: np.ndarray, low: float, high: float) -> float:
     return median if low < median < high else low + (high - low) / 2
 
 
-def widened(low: float, high: float, vmin: float | None, vmax: float | None) -> tuple[float, float]:
-    """The domain: what was asked for, else the extent, so that one limit given alone is never refused."""
+def fitted_domain(
+    arrays: Iterable[np.ndarray], count: int = 1, vmin: float | None = None, vmax: float | None = None
+) -> tuple[float, float, float]:
+    """Low, high and center that fit the values of `count` arrays, or keep the limits given.
+
+    Each array is looked at once and may be let go afterwards. One limit given alone is never refused: the other
+    gives way. Twin of fittedDomain in js/src/pages.ts.
+    """
+    extents, samples = [], []
+    for values in arrays:
+        samples.append(values.reshape(-1)[:: -(-values.size * count // MOST_SAMPLED) or 1].copy())
+        extents.append(_extent(values))
+    finite = [extent for extent in extents if extent is not None] or [(0.0, 1.0)]
+    low, high = min(start for start, _ in finite), max(end for _, end in finite)
     start = min(low, high if vmax is None else vmax) if vmin is None else vmin
     end = max(high, start) if vmax is None else vmax
-    return float(start), float(end)
+    return float(start), float(end), default_center(np.concatenate(samples), start, end)
 
 
 def positions(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from layergrid.cube import Coordinate
 from layergrid.matrix import Label, Matrix
 
 
@@ -26,6 +27,8 @@ class View:
     title: str
     units: str
     selection: tuple[tuple[Label, str], ...] = ()
+    position: tuple[tuple[str, Coordinate], ...] = ()
+    """Dim and label of each selector."""
 
 
 def shown(matrix: Matrix, view: View) -> Matrix:

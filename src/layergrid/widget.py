@@ -7,8 +7,8 @@ import logging
 import math
 import reprlib
 import threading
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +17,16 @@ import traitlets as t
 
 from layergrid import bundle, colormaps, outputs
 from layergrid import scale as scales
+from layergrid.arranging import DimNames, Dims, as_pages
 from layergrid.callbacks import Callbacks
 from layergrid.cell import Cell, cell_at, cell_of
 from layergrid.choices import selected_cells, shown_components, shown_layers
-from layergrid.data import as_matrix, matrix_to_dataarray
-from layergrid.labels import like
+from layergrid.cube import Coordinate
+from layergrid.data import matrix_to_dataarray
 from layergrid.matrix import Label
 from layergrid.messages import read_click
-from layergrid.packing import packed, with_bytes
+from layergrid.packing import ALL_PAGES, packed_page, packed_pages, packed_selectors
+from layergrid.pages import checked_position
 from layergrid.still import still_png
 from layergrid.view import View
 
@@ -53,8 +55,17 @@ class LayerGrid(anywidget.AnyWidget):
 
     Parameters
     ----------
-    data : anything that `layergrid.as_dataarray` takes, one number per (layer, component)
+    data : anything that `layergrid.as_dataarray` takes, one number per (layer, component); or more dims: a
+        DataArray, a Dataset (whose variables are one more dim, ``metric``), an array with `dims`. Dims that are
+        neither rows nor columns are chosen along in the page, by a slider or a menu; see `position`. Where all
+        pages take more than 8 MB, or are computed by dask, each is read from `data` when it is shown
     layers, components : labels of the rows (ints or strings) and columns (strings), where the data has none
+    dims : names of an array's axes, as ("step", "layer", "component"), or a mapping of names to labels
+    rows, columns : the dim, or several nested ones, along each axis; by default "layer", and "component" with
+        "expert" within it. A nested label is the outer one with the inner in brackets: "mlp.up[3]". Places of
+        nested dims that nowhere hold a cell are left out
+    scale_over : what the color domain fits: "page", the shown page, or "all", all pages of the shown metric. A
+        domain set by hand stays. "all" reads every page once
     vmin, vmax, center : domain of the color scale; by default the smallest and largest finite value, and zero
         where it lies between them, else the median
     scale : "linear", "log", "symlog" or "quantile"
@@ -117,6 +128,13 @@ class LayerGrid(anywidget.AnyWidget):
     units = t.Unicode().tag(sync=True)
     """Unit of the values; "" for none."""
 
+    position: t.Dict[str, Coordinate] = t.Dict().tag(sync=True)
+    """The label shown along each dim that is neither rows nor columns, as ``{"step": 400, "metric": "rms"}``. Set it
+    to turn the page; dims left out stay where they are."""
+
+    scale_over = t.Enum(["page", "all"], "page").tag(sync=True)
+    """Whether the color domain fits the shown page or all pages of the shown metric, until it is set by hand."""
+
     # The module for the page; a trait of the class, so that the text is held once for all grids.
     _esm = t.Any().tag(sync=True)
 
@@ -131,6 +149,15 @@ class LayerGrid(anywidget.AnyWidget):
     _components = t.Any().tag(sync=True)
     # Names of tensors as pack_parameters gives them.
     _parameters = t.Dict().tag(sync=True)
+    # What the position is made of, in order: [{"dim", "labels" (a list, or a count n for 0 to n - 1), "texts"}].
+    _selectors: t.List[Any] = t.List().tag(sync=True)
+    # Of several pages, the one that `_values` holds; -1 for all of them, in row-major order of the selectors. Of
+    # `_absent` there are then as many as pages, or one for all; `_parameters` may be {"pages": [...], "of": [...]}.
+    _held = t.Int(0).tag(sync=True)
+    # Whether the domain is the one that fits the values, and follows them from page to page.
+    _fitted = t.Bool(True).tag(sync=True)
+    # Which of title and units are those of the shown page.
+    _follows = t.List(t.Unicode()).tag(sync=True)
     # 256 x 3 bytes of a colormap that the page has no table of, else empty.
     _lut = t.Bytes().tag(sync=True)
     _lut_diverging = t.Bool(False).tag(sync=True)
@@ -139,10 +166,17 @@ class LayerGrid(anywidget.AnyWidget):
 
     # What the page may set; all else it sends is refused.
     _FROM_PAGE = frozenset(
-        ["vmin", "vmax", "center", "scale", "cmap", "reverse", "levels", "components", "layers", "selection"]
+        (
+            *("vmin", "vmax", "center", "scale", "cmap", "reverse", "levels", "components", "layers", "selection"),
+            *("position", "scale_over", "_fitted"),
+        )
     )
 
+    _CHANGED_ON_TURNING = ("vmin", "vmax", "center", "title", "units", "position", "scale_over")
+
     _lock: Any = nullcontext()  # until the instance has its own
+    _page = 0  # index of the shown page
+    _changed_by_grid: frozenset[str] = frozenset()
 
     def __init__(
         self,
@@ -150,6 +184,10 @@ class LayerGrid(anywidget.AnyWidget):
         *,
         layers: Iterable[Any] | None = None,
         components: Iterable[Any] | None = None,
+        dims: Dims | None = None,
+        rows: DimNames | None = None,
+        columns: DimNames | None = None,
+        scale_over: str = "page",
         vmin: float | None = None,
         vmax: float | None = None,
         center: float | None = None,
@@ -162,30 +200,39 @@ class LayerGrid(anywidget.AnyWidget):
         units: str | None = None,
         still: bool = True,
     ) -> None:
-        matrix, values = with_bytes(as_matrix(data, layers=layers, components=components))
-        low, high = scales.finite_extent(matrix.values)
-        low, high = scales.widened(low, high, vmin, vmax)
+        pages = as_pages(data, layers=layers, components=components, dims=dims, rows=rows, columns=columns)
+        self._pages, traits = packed_pages(pages)
+        self._matrix = matrix = self._pages.matrix(0)
         self._lock = threading.RLock()
-        self._matrix = matrix
         self._still = still
         self._clicked = Callbacks()
         self._selected = Callbacks()
-        super().__init__(
-            vmin=low,
-            vmax=high,
-            center=scales.default_center(matrix.values, low, high) if center is None else center,
-            scale=scale,
-            cmap=cmap,
-            reverse=reverse,
-            levels=levels,
-            origin=origin,
-            title=matrix.name if title is None else title,
-            units=matrix.units if units is None else units,
-            layers=list(matrix.layers),
-            components=list(matrix.components),
-            _esm=_ESM,
-            **packed(matrix, values),
-        )
+        self._layout: dict[str, Any] = {"dims": dims, "rows": rows, "columns": columns}
+        self._domains: dict[int, tuple[float, float, float]] = {}
+        low, high, middle = self._fitting_domain(scale_over, vmin, vmax)
+        texts = {"title": title, "units": units}
+        with self._changing(*self._CHANGED_ON_TURNING):
+            super().__init__(
+                vmin=low,
+                vmax=high,
+                center=middle if center is None else center,
+                scale=scale,
+                cmap=cmap,
+                reverse=reverse,
+                levels=levels,
+                origin=origin,
+                title=matrix.name if title is None else title,
+                units=matrix.units if units is None else units,
+                layers=list(matrix.layers),
+                components=list(matrix.components),
+                position=self._pages.position(0),
+                scale_over=scale_over,
+                _selectors=packed_selectors(self._pages.selectors),
+                _fitted=vmin is None and vmax is None and center is None,
+                _follows=[name for name, text in texts.items() if text is None],
+                _esm=_ESM,
+                **traits,
+            )
         self.on_msg(self._receive)
         self.observe(self._announce_selection, "selection")
 
@@ -194,34 +241,52 @@ class LayerGrid(anywidget.AnyWidget):
 
         Parameters
         ----------
-        data : anything that `layergrid.as_dataarray` takes, of the shape and labels of this grid. Values without
-            labels are taken in the grid's order, labelled ones by their labels
+        data : as for a new grid, of the shape and labels of this one. Values without labels are taken in the grid's
+            order, labelled ones by their labels. Without the dims of `position`, it takes the place of the shown page
         refit : fit the color domain to the new values; by default it stays, so that pictures can be compared
 
         Raises
         ------
         ValueError
-            If the shape or the labels are others; the grid then stays as it was.
+            If the shape, the dims or the labels are others; the grid then stays as it was.
         """
-        matrix, values = with_bytes(like(self._matrix, as_matrix(data)))
+        single = self._layout["dims"] is not None and getattr(data, "ndim", 2) == 2
+        new = as_pages(data) if single else as_pages(data, **self._layout)
+        pages, traits = packed_pages(self._pages.updated(self._page, new), self._page)
         with self._lock, self.hold_sync():
-            self._matrix = matrix
-            for name, value in packed(matrix, values).items():
+            self._pages, self._matrix = pages, pages.matrix(self._page)
+            self._domains = {}
+            for name, value in traits.items():
                 setattr(self, name, value)
             if refit:
                 self.fit()
 
     def fit(self) -> None:
-        """Fit the color domain to all finite values, as for a new grid."""
-        low, high = scales.finite_extent(self._matrix.values)
-        with self._lock, self.hold_sync(), self.hold_trait_notifications():
-            self.vmin, self.vmax = low, high
-            self.center = scales.default_center(self._matrix.values, low, high)
+        """Fit the color domain to all finite values of the shown page, or of all, as `scale_over` says."""
+        low, high, center = self._fitting_domain(self.scale_over)
+        # Notifications are sent before what changes is forgotten.
+        with self._lock, self._changing("vmin", "vmax", "center"), self.hold_sync(), self.hold_trait_notifications():
+            self.vmin, self.vmax, self.center = low, high, center
+            self._fitted = True
+
+    def _fitting_domain(
+        self, over: str, vmin: float | None = None, vmax: float | None = None
+    ) -> tuple[float, float, float]:
+        if over != "all" or len(self._pages) == 1:
+            return scales.fitted_domain([self._matrix.values], 1, vmin, vmax)
+        alike = self._pages.alike(self._page)
+        if vmin is None and vmax is None and alike[0] in self._domains:
+            return self._domains[alike[0]]
+        values = (self._pages.matrix(index).values for index in alike)
+        domain = scales.fitted_domain(values, len(alike), vmin, vmax)
+        if vmin is None and vmax is None:
+            self._domains[alike[0]] = domain
+        return domain
 
     @property
     def data(self) -> xarray.DataArray:
-        """The values with their labels, dims (layer, component)."""
-        return matrix_to_dataarray(self._matrix)
+        """The values of the shown page with their labels, dims (layer, component); its position as coordinates."""
+        return matrix_to_dataarray(self._matrix).assign_coords(self.position)
 
     @property
     def selected(self) -> pandas.DataFrame:
@@ -284,6 +349,8 @@ class LayerGrid(anywidget.AnyWidget):
         path = Path(path)
         if path.suffix.lower() == ".html":
             state = {name: value for name, value in self.get_state().items() if name in _PAGE_STATE}
+            if self._held not in (ALL_PAGES, self._page):
+                state |= packed_page(self._pages, self._page)
             page = export.html_page(state, bundle.PATH.read_text(encoding="utf-8"), self.title)
             path.write_text(page, encoding="utf-8")
         else:
@@ -307,9 +374,10 @@ class LayerGrid(anywidget.AnyWidget):
             components=tuple(self.components),
             layers=tuple(self.layers),
             origin=self.origin,
-            title=self.title,
+            title=self._pages.caption(self.title, self._page),
             units=self.units,
             selection=tuple(self.selection),
+            position=tuple(self.position.items()),
         )
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -378,6 +446,59 @@ class LayerGrid(anywidget.AnyWidget):
     def _check_selection(self, proposal: dict[str, Any]) -> list[tuple[Label, str]]:
         return selected_cells(self._matrix, proposal["value"])
 
+    @t.validate("position")
+    def _check_position(self, proposal: dict[str, Any]) -> dict[str, Coordinate]:
+        try:
+            return checked_position(self._pages.selectors, proposal["value"], self._pages.position(self._page))
+        except ValueError as error:
+            raise t.TraitError(str(error)) from error
+
+    # What follows.
+
+    @t.observe("position")
+    def _turn(self, change: dict[str, Any]) -> None:
+        """Show the page at the new position. What turns it in the page of the notebook has done so there already."""
+        self._page = self._pages.index(change["new"])
+        self._matrix = self._pages.matrix(self._page)
+        by_page = "position" in self._changed_by_grid
+        with self._changing(*self._CHANGED_ON_TURNING):
+            for name, text in zip(("title", "units"), self._pages.texts(self._page), strict=True):
+                if name in self._follows:
+                    setattr(self, name, text)
+            if by_page:
+                return
+            if self._held != ALL_PAGES:
+                for name, value in packed_page(self._pages, self._page).items():
+                    setattr(self, name, value)
+            if self._fitted:
+                self.fit()
+
+    @t.observe("scale_over")
+    def _fit_over(self, change: dict[str, Any]) -> None:
+        done_in_page = "scale_over" in self._changed_by_grid and self._held == ALL_PAGES
+        if self._fitted and not done_in_page:
+            self.fit()
+
+    @t.observe("vmin", "vmax", "center")
+    def _note_domain(self, change: dict[str, Any]) -> None:
+        if change["name"] not in self._changed_by_grid:
+            self._fitted = False
+
+    @t.observe("title", "units")
+    def _note_text(self, change: dict[str, Any]) -> None:
+        if change["name"] not in self._changed_by_grid:
+            self._follows = [name for name in self._follows if name != change["name"]]
+
+    @contextmanager
+    def _changing(self, *names: str) -> Iterator[None]:
+        """Within it, changes of these traits are not the user's own."""
+        before = self._changed_by_grid
+        self._changed_by_grid = before | frozenset(names)
+        try:
+            yield
+        finally:
+            self._changed_by_grid = before
+
     # What is answered.
 
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
@@ -412,7 +533,7 @@ class LayerGrid(anywidget.AnyWidget):
             for name in wanted.keys() & {"layers", "components", "selection"}:
                 if not isinstance(wanted[name], list):  # a text would pass for a list of its letters
                     raise t.TraitError(f"{name} must be a list, got {reprlib.repr(wanted[name])}")
-            with self._lock:
+            with self._lock, self._changing(*wanted):
                 super().set_state(wanted)
         except Exception as error:  # whatever a page can send must not end the grid
             _log.warning("a change from the page was refused: %s", reprlib.repr(str(error)))
@@ -421,13 +542,13 @@ class LayerGrid(anywidget.AnyWidget):
     def __setattr__(self, name: str, value: Any) -> None:
         # Messages from the page are handled on another thread while a cell runs, and traitlets holds and
         # rolls back changes per object, not per thread: without the lock one could undo the other's.
-        with self._lock:
-            super().__setattr__(name, value)
+        with self._lock, self.hold_sync() if name in ("position", "scale_over") else nullcontext():
+            super().__setattr__(name, value)  # what follows from a position goes out together with it
 
 
 _ESM = bundle.module()
 # What an exported page needs of the state: not the page's own code, nor what ipywidgets keeps.
 _PAGE_STATE = LayerGrid._FROM_PAGE | {
     *("origin", "title", "units", "_values", "_dtype", "_shape", "_absent", "_layers", "_components"),
-    *("_parameters", "_lut", "_lut_diverging", "_notice"),
+    *("_parameters", "_lut", "_lut_diverging", "_notice", "_selectors", "_held", "_follows"),
 }

@@ -27,6 +27,24 @@ test("a table has a line for each shown cell and tells special values apart", ()
   );
 });
 
+test("a table of one page of several has its position in columns of their own", () => {
+  const figure = figureOf({
+    components: ["attn.q"],
+    layers: [1],
+    _selectors: [
+      { dim: "=run", labels: ["-a", "b"], texts: [] },
+      { dim: "step", labels: [0, 400], texts: [] },
+    ],
+    position: { "=run": "-a", step: 400 },
+    _held: 1,
+  });
+  assert.deepEqual(csvTable(figure).split("\n"), [
+    "layer,component,value,status,parameter,'=run,step",
+    "1,attn.q,3,,h.1.q,'-a,400",
+    "",
+  ]);
+});
+
 test("text is no formula, and is quoted where it must be", () => {
   assert.deepEqual(["=1", "+1", "-1", "@x", "\tx", "a,b", 'a"b', "a\rb", "plain"].map(csvText), [
     "'=1",

@@ -57,9 +57,19 @@ test("symmetric limits have arms as long as the longer one", () => {
 });
 
 test("reset returns to what a new grid would start with", () => {
-  assert.deepEqual(resetLimits(figureOf({ vmin: -9, vmax: 9 })), { vmin: 0, vmax: 5, center: 2.5 });
+  assert.deepEqual(resetLimits(figureOf({ vmin: -9, vmax: 9 })), {
+    vmin: 0,
+    vmax: 5,
+    center: 2.5,
+    _fitted: true,
+  });
   const nothing = bytesOf(new Float32Array(6).fill(NaN));
-  assert.deepEqual(resetLimits(figureOf({ _values: nothing })), { vmin: 0, vmax: 1, center: 0.5 });
+  assert.deepEqual(resetLimits(figureOf({ _values: nothing })), {
+    vmin: 0,
+    vmax: 1,
+    center: 0.5,
+    _fitted: true,
+  });
   const signs = bytesOf(Float32Array.of(-2, 1, 1, 1, 1, 1));
   assert.equal(resetLimits(figureOf({ _values: signs })).center, 0);
 });

@@ -1,5 +1,6 @@
 /** Files from the page: the picture with its labels and color bar, and the table. */
 import type { Figure } from "../figure.ts";
+import { pageCaption } from "../pages.ts";
 import { csvTable } from "../save.ts";
 
 const MARGIN = 16;
@@ -13,8 +14,13 @@ function offer(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
+const caption = ({ state }: Figure) => pageCaption(state.pages.selectors, state.page, state.title);
+
 function fileName(figure: Figure, ending: string): string {
-  const words = figure.state.title.toLowerCase().match(/[a-z0-9]+/g) ?? [];
+  const words =
+    caption(figure)
+      .toLowerCase()
+      .match(/[a-z0-9]+/g) ?? [];
   return `${words.slice(0, 8).join("-") || "layergrid"}.${ending}`;
 }
 
@@ -37,7 +43,7 @@ export function downloadPicture(figure: Figure, root: HTMLElement): void {
   context.fillStyle = style.color;
   context.font = `600 14px ${style.fontFamily}`;
   context.textBaseline = "top";
-  context.fillText(figure.state.title, MARGIN, MARGIN);
+  context.fillText(caption(figure), MARGIN, MARGIN);
   context.translate(MARGIN - box.left, MARGIN + 24 - box.top);
   for (const source of root.querySelectorAll("canvas")) {
     const at = source.getBoundingClientRect();

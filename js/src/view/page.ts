@@ -17,6 +17,7 @@ import { createDetails } from "./details.ts";
 import { downloadPicture, downloadTable } from "./download.ts";
 import { createGridView } from "./grid.ts";
 import { createLegend } from "./legend.ts";
+import { createSelectors } from "./selectors.ts";
 import { createToolbar } from "./toolbar.ts";
 
 const WIDTH_BEFORE_MEASURE = 1200;
@@ -93,6 +94,7 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
   const main = element("div", "layergrid-main", {}, figureBox);
   const body = element("div", "layergrid-body", {}, main);
   const toolbarPlace = element("div", "layergrid-toolbar");
+  const selectorsPlace = element("div", "layergrid-selectors-place", { hidden: true });
   const controlsPlace = element("div", "layergrid-controls");
   const root = element(
     "div",
@@ -100,6 +102,7 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
     {},
     element("style", "", {}, style),
     toolbarPlace,
+    selectorsPlace,
     controlsPlace,
     body,
   );
@@ -107,6 +110,7 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
   /** All but the picture: made a frame later, so that the picture comes first. */
   const createSurroundings = () => {
     const colorbar = createColorbar(binding.change);
+    const selectors = createSelectors(binding.turn);
     const chips = createComponentChips(showComponents);
     const details = createDetails();
     const legend = createLegend();
@@ -129,6 +133,7 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
     const message = element("div", "layergrid-notice", { role: "alert", hidden: true });
     const side = element("div", "layergrid-side", {}, details.root);
     toolbarPlace.append(toolbar.heading, toolbar.tools);
+    selectorsPlace.append(selectors.root);
     controlsPlace.append(chips.root, toolbar.limits);
     figureBox.append(colorbar.root, grid.axes.columns);
     main.append(legend.root);
@@ -140,6 +145,7 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
         const { state } = drawn;
         grid.drawLabels(drawn);
         toolbar.draw(drawn);
+        selectors.draw(state);
         chips.draw(state);
         side.style.width = `${sideWidth}px`;
         if (state.rows.length > 0 && state.columns.length > 0) {
@@ -152,6 +158,7 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
         toggle(message, text !== "");
       },
       destroy() {
+        selectors.destroy();
         colorbar.destroy();
         chips.destroy();
         legend.destroy();
@@ -194,6 +201,7 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
     const state = readState();
     if (window_ !== null && (window_.bottom > state.rows.length || window_.right > state.columns.length))
       window_ = null;
+    toggle(selectorsPlace, state.pages.count > 1);
     const place = room(state);
     figure = makeFigure(state, window_, place.room);
     grid.draw(figure, surroundings !== null);

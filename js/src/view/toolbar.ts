@@ -1,11 +1,12 @@
 /** Title, menus and buttons above the picture. */
 import { COLORMAPS } from "../colormap.ts";
-import { button, element, setText, toggle } from "../dom.ts";
+import { button, element, menu, setText, toggle } from "../dom.ts";
 import type { Figure } from "../figure.ts";
 import { counted, numberFormat } from "../format.ts";
-import type { Changes } from "../model.ts";
+import { type Changes, fittingLimits } from "../model.ts";
+import { fittedDomain } from "../pages.ts";
 import { SCALE_KINDS, type ScaleKind } from "../scale.ts";
-import { finiteExtent, quantile } from "../statistics.ts";
+import { quantile } from "../statistics.ts";
 import { movedLimit } from "./colorbar.ts";
 
 const LEVEL_CHOICES = [0, 3, 5, 7, 9, 12];
@@ -81,6 +82,25 @@ export function createToolbar(actions: ToolbarActions): Toolbar {
     "Limits at the smallest and largest value",
     withFigure((f) => actions.change(resetLimits(f))),
   );
+  const overAll = element(
+    "button",
+    "layergrid-link",
+    {
+      type: "button",
+      title: "Fit the limits to all pages instead of the shown one; limits set by hand stay",
+      "aria-pressed": "false",
+      "data-lm-suppress-shortcuts": "true",
+    },
+    "over all pages",
+  );
+  overAll.addEventListener(
+    "click",
+    withFigure(({ state }) => {
+      const over = state.scaleOver === "all" ? "page" : "all";
+      const domain = state.fitted ? state.pages.domain(state.page, over) : null;
+      actions.change({ scale_over: over, ...(domain === null ? {} : fittingLimits(domain)) });
+    }),
+  );
   const fit = button("layergrid-link", "fit", "Show the whole grid again (key: f)", actions.fit);
   const layers = button("layergrid-link", "", "Show all layers again", actions.showAllLayers);
   const copy = button(
@@ -115,6 +135,7 @@ export function createToolbar(actions: ToolbarActions): Toolbar {
     robust,
     symmetric,
     reset,
+    overAll,
   );
 
   return {
@@ -133,6 +154,8 @@ export function createToolbar(actions: ToolbarActions): Toolbar {
       selectOrAdd(levels.querySelector("select")!, String(state.levels));
       reverse.setAttribute("aria-pressed", String(state.reverse));
       for (const field of fields) field.draw(next);
+      overAll.setAttribute("aria-pressed", String(state.scaleOver === "all"));
+      toggle(overAll, state.pages.count > 1);
       const zoomed =
         window.bottom - window.top < state.rows.length || window.right - window.left < state.columns.length;
       toggle(fit, zoomed);
@@ -161,29 +184,10 @@ export function symmetricLimits({ scale }: Figure): Changes {
   return { vmin: center - arm, vmax: center + arm };
 }
 
-/** What a new grid of the shown values would start with; twin of default_domain in scale.py. */
-export function resetLimits({ shown }: Figure): Changes {
-  const { low, high } = finiteExtent(shown.cells.values);
-  if (low > high) return { vmin: 0, vmax: 1, center: 0.5 };
-  const median = quantile(shown.sorted(), 0.5);
-  const center = low < 0 && high > 0 ? 0 : median > low && median < high ? median : (low + high) / 2;
-  return { vmin: low, vmax: high, center };
-}
-
-function menu(
-  label: string,
-  choices: readonly string[],
-  choose: (choice: string) => void,
-  named = (choice: string) => choice,
-): HTMLElement {
-  const select = element(
-    "select",
-    "layergrid-menu",
-    { "aria-label": label, title: label, "data-lm-suppress-shortcuts": "true" },
-    ...choices.map((choice) => element("option", "", { value: choice }, named(choice))),
-  );
-  select.addEventListener("change", () => choose(select.value));
-  return element("label", "layergrid-field", {}, select);
+/** What a new grid would start with: of the shown values, or of all pages where the scale is over them. */
+export function resetLimits({ shown, state }: Figure): Changes {
+  const all = state.scaleOver === "all" ? state.pages.domain(state.page, "all") : null;
+  return fittingLimits(all ?? fittedDomain([shown.cells.values]));
 }
 
 /** A choice made from Python need not be on the menu. */
