@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from layergrid.names import Address as Address
     from layergrid.names import parse_name as parse_name
     from layergrid.names import parse_names as parse_names
+    from layergrid.reading import read as read
     from layergrid.recipes import recipe as recipe
     from layergrid.scanning import scan as scan
     from layergrid.widget import LayerGrid as LayerGrid
@@ -45,6 +46,7 @@ _HOME = {
     "insights": "layergrid.findings",
     "parse_name": "layergrid.names",
     "parse_names": "layergrid.names",
+    "read": "layergrid.reading",
     "recipe": "layergrid.recipes",
     "scan": "layergrid.scanning",
 }
@@ -64,6 +66,7 @@ __all__ = [
     "insights",
     "parse_name",
     "parse_names",
+    "read",
     "recipe",
     "scan",
 ]

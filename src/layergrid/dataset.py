@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def to_dataset(
-    cells: Sequence[Cell], numbers: Mapping[int, Mapping[str, Any]], labels: Mapping[str, bool]
+    cells: Sequence[Cell],
+    numbers: Mapping[int, Mapping[str, Any]],
+    labels: Mapping[str, bool],
+    along: tuple[str, Sequence[Any]] | None = None,
 ) -> xr.Dataset:
     """One float64 variable per metric; see `layergrid.scanning.scan` for dims and coordinates.
 
@@ -24,6 +27,8 @@ def to_dataset(
     ----------
     numbers : by the cell's place in `cells`; a cell without numbers is NaN, and keeps its parameter's name
     labels : the metrics, and whether each has a name that is known (False for a function)
+    along : the dim of all metrics that give several numbers, and its coordinate, as ("step", [0, 10]); None
+        where each has one of its own
     """
     import xarray as xr
 
@@ -62,16 +67,16 @@ def to_dataset(
                 values[places[index]] = found[label]
         dims = tuple(axes)
         if extra:
-            dim, ticks = _own_dim(label, is_named)
+            dim, ticks = along or _own_dim(label, is_named)
             dims += (dim,)
             if len(ticks) == extra[0]:
-                coordinates[dim] = ticks
+                coordinates[dim] = list(ticks)
         info = metric_info(label) if is_named else {"long_name": label, "units": ""}
         variables[label] = (dims, values, info)
     return xr.Dataset(variables, coordinates)
 
 
-def _own_dim(label: str, is_named: bool) -> tuple[str, list[float]]:
+def _own_dim(label: str, is_named: bool) -> tuple[str, Sequence[Any]]:
     """The dim of a metric that gives several numbers, and its coordinate where it has one."""
     if not is_named:
         return f"{label} entry", []

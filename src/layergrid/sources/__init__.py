@@ -26,7 +26,7 @@ from layergrid.sources.pickles import is_pickle, pickle_refusal
 from layergrid.sources.remote import RemoteFolder, is_url, open_remote, url_label
 from layergrid.sources.source import Source, SourceError
 
-__all__ = ["Source", "SourceError", "open_source"]
+__all__ = ["Source", "SourceError", "open_file", "open_source"]
 
 
 def open_source(
@@ -64,6 +64,14 @@ def open_source(
         f"cannot read tensors from a {type(source).__name__}; expected a path, a module with "
         "named_parameters or a mapping of arrays"
     )
+
+
+def open_file(path: str | os.PathLike[str]) -> ByteFile:
+    """The file at a path or URL; `SourceError` where there is none."""
+    if not is_url(path):
+        return LocalFile(path)
+    location = open_remote(str(path))
+    return location.file() if isinstance(location, RemoteFolder) else location
 
 
 def _open_path(path: Path, on_error: Literal["raise", "skip"]) -> Source:

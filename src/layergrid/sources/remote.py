@@ -71,6 +71,10 @@ class RemoteFolder:
             self._names = sorted(self._listed() or self._found())
         return self._names
 
+    def file(self) -> RemoteFile:
+        """What the address names, taken for a file: over http, nothing tells the two apart."""
+        return RemoteFile(self._ranges, self._path, self.label)
+
     def open(self, name: str) -> RemoteFile:
         """The file of that name."""
         return RemoteFile(self._ranges, self._join(name), f"{self.label}/{name}")

@@ -1,0 +1,1 @@
+"""Tables and logs that other tools write, each known by its content; see `layergrid.reading.read`."""
