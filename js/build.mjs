@@ -11,6 +11,21 @@ const here = dirname(fileURLToPath(import.meta.url));
 const outdir = join(here, "../src/layergrid/static");
 const watch = process.argv.includes("--watch");
 
+/**
+ * anywidget imports the module anew for each grid. The grids of a page share what the first one made of it, under a
+ * key of these sources: code that is new to the engine is read anew, and runs several times slower at first.
+ */
+const shared = watch
+  ? { format: "esm" }
+  : {
+      format: "iife",
+      globalName: "bundle",
+      banner: { js: "const made = () => {" },
+      footer: {
+        js: `return bundle.default; };export default globalThis[Symbol.for("layergrid ${sourceHash(here).slice(0, 16)}")] ??= made();`,
+      },
+    };
+
 const report = {
   name: "report",
   setup(build) {
@@ -42,7 +57,7 @@ const bundle = await context({
   absWorkingDir: here,
   entryPoints: { widget: "src/index.ts" },
   bundle: true,
-  format: "esm",
+  ...shared,
   target: "es2022",
   charset: "utf8",
   minify: !watch,

@@ -5,6 +5,7 @@ import weakref
 
 import numpy as np
 import pytest
+from IPython.core.events import EventManager, available_events
 
 from layergrid import LayerGrid, outputs
 
@@ -15,6 +16,7 @@ def notebook(monkeypatch):
 
     class Shell:
         def __init__(self):
+            self.events = EventManager(self, available_events)
             self.run("", "")
 
         def get_parent(self):
@@ -23,6 +25,9 @@ def notebook(monkeypatch):
         def run(self, cell, message, **variables):
             self.parent_header = {"metadata": {"cellId": cell}, "header": {"msg_id": message}}
             self.user_ns = variables
+
+        def ends(self):
+            self.events.trigger("post_run_cell", None)
 
     shell = Shell()
     module = types.ModuleType("IPython")
@@ -46,6 +51,8 @@ def test_a_cell_run_again_closes_the_grid_that_nobody_holds(notebook):
     old._repr_mimebundle_()
     notebook.run("cell", "second")
     new._repr_mimebundle_()
+    assert is_open(old), "the page is not kept busy before the new one is drawn"
+    notebook.ends()
     assert not is_open(old)
     assert is_open(new)
 
@@ -56,6 +63,7 @@ def test_a_grid_that_a_variable_holds_stays_open(notebook):
     old._repr_mimebundle_()
     notebook.run("cell", "second", kept=old)
     new._repr_mimebundle_()
+    notebook.ends()
     assert is_open(old)
 
 
@@ -67,6 +75,7 @@ def test_a_grid_shown_in_another_cell_stays_open(notebook):
     old._repr_mimebundle_()
     notebook.run("cell", "third")
     new._repr_mimebundle_()
+    notebook.ends()
     assert is_open(old)
 
 
@@ -75,6 +84,7 @@ def test_two_grids_of_one_run_stay_open(notebook):
     notebook.run("cell", "first")
     one._repr_mimebundle_()
     other._repr_mimebundle_()
+    notebook.ends()
     assert is_open(one)
     assert is_open(other)
 
@@ -100,6 +110,7 @@ def test_200_runs_leave_one_grid_behind(notebook):
         grid = made()
         seen.append(weakref.ref(grid))
         grid._repr_mimebundle_()
+        notebook.ends()
     del grid
     gc.collect()
     assert sum(reference() is not None for reference in seen) == 1

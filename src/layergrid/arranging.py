@@ -13,7 +13,7 @@ from layergrid.data import as_matrix, matrix_to_dataarray
 from layergrid.labels import check_distinct, listing, relabelled
 from layergrid.matrix import Matrix
 from layergrid.pages import MOST_TRAVELLING_BYTES, Pages, Selector, one_page
-from layergrid.values import owned_mask, owned_values
+from layergrid.values import is_masked, owned_mask, owned_values
 
 if TYPE_CHECKING:
     from layergrid.nesting import Axis
@@ -153,7 +153,7 @@ def _no_page() -> Matrix:
 
 
 def _absent(part: Part) -> np.ndarray | None:
-    if isinstance(part.values, np.ma.MaskedArray):
+    if is_masked(part.values):
         return np.ma.getmaskarray(part.values)
     return part.absent
 

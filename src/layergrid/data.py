@@ -10,7 +10,7 @@ import numpy as np
 
 from layergrid.labels import component_labels, layer_labels, relabelled
 from layergrid.matrix import Matrix
-from layergrid.values import nested_values, owned_mask, owned_values, real_array
+from layergrid.values import is_masked, nested_values, owned_mask, owned_values, real_array
 
 if TYPE_CHECKING:
     import xarray
@@ -100,7 +100,7 @@ def _from_array(array: np.ndarray, layers: Iterable[Any] | None, components: Ite
     row_labels = layer_labels(layers, rows)
     column_labels = component_labels(components, columns)
     absent = None
-    if isinstance(array, np.ma.MaskedArray):
+    if is_masked(array):
         absent = owned_mask(np.ma.getmaskarray(array))
         array = np.ma.getdata(array)
     return Matrix(owned_values(np.asarray(array), absent), row_labels, column_labels, absent)

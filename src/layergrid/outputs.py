@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -32,9 +33,9 @@ _runs: dict[str, _Run] = {}
 
 
 def show(widget: Closable) -> None:
-    """Take note that the running cell shows a widget; close what its last run showed and nobody holds.
+    """Take note that the running cell shows a widget; once it has run, close what its last run showed and nobody holds.
 
-    Outside a notebook, or where the front-end does not tell cells apart, nothing happens.
+    Not before: the page would take the old grid apart while it waits for the new one. Outside a notebook, or where the front-end does not tell cells apart, nothing happens.
     """
     cell, message = _running_cell()
     if cell == "":
@@ -44,8 +45,18 @@ def show(widget: Closable) -> None:
         last, run = run, _Run(message)
         _runs[cell] = run
         if last is not None:
-            _close_left_behind(last)
+            _after_the_cell(lambda: _close_left_behind(last))
     run.shown.add(widget)
+
+
+def _after_the_cell(act: Callable[[], None]) -> None:
+    events = _shell().events
+
+    def once(*_: object) -> None:
+        events.unregister("post_run_cell", once)
+        act()
+
+    events.register("post_run_cell", once)
 
 
 def _close_left_behind(run: _Run) -> None:

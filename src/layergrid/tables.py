@@ -9,7 +9,7 @@ import numpy as np
 
 from layergrid.labels import component_labels, layer_labels, listing
 from layergrid.matrix import Matrix
-from layergrid.values import line_of_numbers, owned_mask, owned_values, real_array
+from layergrid.values import is_masked, line_of_numbers, owned_mask, owned_values, real_array
 
 LONG = ("layer", "component", "value")
 
@@ -89,9 +89,10 @@ def _from_wide(columns: Mapping[Any, Any], labels: Sequence[Any] | None) -> Matr
                 f"{name!r} has {len(line)}; put None where a layer has no such component"
             )
     absent = None
-    if any(isinstance(line, np.ma.MaskedArray) for line in lines):
+    if any(map(is_masked, lines)):
         absent = owned_mask(np.column_stack([np.ma.getmaskarray(line) for line in lines]))
-    values = owned_values(np.column_stack([np.ma.getdata(line) for line in lines]), absent)
+        lines = [np.ma.getdata(line) for line in lines]
+    values = owned_values(np.column_stack(lines), absent)
     return Matrix(values, layer_labels(labels, len(values)), component_labels(names, len(names)), absent)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -72,6 +73,12 @@ def _as_float64(array: np.ndarray, absent: np.ndarray | None) -> np.ndarray:
     return values
 
 
+def is_masked(x: Any) -> TypeGuard[np.ma.MaskedArray]:
+    """Whether x is a masked array; numpy.ma is not imported for it, which would cost the first display 25 ms."""
+    ma = sys.modules.get("numpy.ma")  # whoever holds a masked array has imported it
+    return ma is not None and isinstance(x, ma.MaskedArray)
+
+
 def owned_mask(mask: np.ndarray) -> np.ndarray | None:
     """A read-only copy of a mask; None where nothing is masked."""
     if not mask.any():
@@ -92,7 +99,7 @@ def real_array(x: Any, where: str = "values") -> np.ndarray:
     TypeError
         If x does not become an array, or one of complex numbers, strings, objects, dates or records.
     """
-    array = x if isinstance(x, np.ma.MaskedArray) else _as_array(x)
+    array = x if is_masked(x) else _as_array(x)
     if array.dtype.kind in "biuf":
         return array
     if array.dtype.type.__module__.startswith("ml_dtypes"):
@@ -161,7 +168,7 @@ def number(cell: Any) -> float:
 
 def is_missing(cell: Any) -> bool:
     """Whether a cell says that there is no value, as None does: not even NaN, which is one."""
-    return cell is None or cell is np.ma.masked
+    return cell is None or (is_masked(cell) and cell is np.ma.masked)
 
 
 def nested_values(rows: Sequence[Any]) -> np.ndarray:
@@ -190,7 +197,7 @@ def nested_values(rows: Sequence[Any]) -> np.ndarray:
         if array is not None:
             return array
     lines = [line_of_numbers(row, f"row {index}") for index, row in enumerate(rows)]
-    masked = any(isinstance(line, np.ma.MaskedArray) for line in lines)
+    masked = any(map(is_masked, lines))
     return np.ma.stack(lines) if masked else np.stack(lines)
 
 
