@@ -11,6 +11,7 @@ import xarray
 from traitlets import TraitError
 
 from layergrid import LayerGrid
+from layergrid.groups import split_label
 from layergrid.scale import fitted_domain
 
 STEPS = (0, 100, 400)
@@ -170,6 +171,26 @@ def test_a_nested_cell_is_selected_by_layer_and_component():
     grid = LayerGrid(experts())
     grid.selection = [(2, "mlp.up[1]")]
     assert grid.selected.parameter.tolist() == ["layers.2.experts.1.up"]
+
+
+@pytest.mark.parametrize(
+    ("label", "split"),
+    [
+        ("mlp.up[3]", ("mlp.up", "3")),
+        ("a[b][c]", ("a[b]", "c")),
+        ("attn.q", ("attn", "q")),
+        *((flat, ("", flat)) for flat in ("norm", "[3]", "x[]", "x]", "x[3", ".x")),
+    ],
+)
+def test_the_group_of_a_nested_component_is_the_one_it_stands_in(label, split):
+    assert split_label(label) == split
+
+
+def test_what_belongs_to_no_expert_stands_first():
+    data = experts()
+    data[0, 1, 0] = 5.0  # the first layer is dense
+    assert LayerGrid(data).components == ["attn.q", "mlp.up", "mlp.up[0]", "mlp.up[1]"]
+    assert LayerGrid(data).cell(0, "mlp.up").value == 5.0
 
 
 def test_without_names_a_nested_column_that_is_nowhere_a_number_is_left_out():

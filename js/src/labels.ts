@@ -39,8 +39,14 @@ export function unpackLabels(packed: PackedLabels, asText: boolean): Labels {
   return typeof packed === "number" ? countedLabels(packed, asText) : listedLabels(packed);
 }
 
-/** `attn.q` is part `q` of group `attn`; a label without a point is its own part, in the group "". */
+/**
+ * `attn.q` is part `q` of group `attn`, and `mlp.up[3]` part `3` of `mlp.up`; a label without an inner point or a last
+ * bracket is its own part, in the group "". Twin of split_label in groups.py.
+ */
 export function splitLabel(label: string): { group: string; part: string } {
+  const bracket = label.endsWith("]") ? label.lastIndexOf("[") : -1;
+  if (bracket > 0 && bracket < label.length - 2)
+    return { group: label.slice(0, bracket), part: label.slice(bracket + 1, -1) };
   const point = label.indexOf(".");
   return point <= 0 || point === label.length - 1
     ? { group: "", part: label }

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 
 
 def split_label(label: str) -> tuple[str, str]:
-    """Group and part: ``attn.q`` is part ``q`` of ``attn``; a label without an inner point is in the group ""."""
+    """Group and part of a label.
+
+    ``attn.q`` is part ``q`` of ``attn``, and ``mlp.up[3]`` part ``3`` of ``mlp.up``; a label without an inner point or
+    a last bracket is in the group "".
+    """
+    bracket = label.rfind("[") if label.endswith("]") else -1
+    if 0 < bracket < len(label) - 2:
+        return label[:bracket], label[bracket + 1 : -1]
     point = label.find(".")
     return ("", label) if point <= 0 or point == len(label) - 1 else (label[:point], label[point + 1 :])
 

@@ -40,13 +40,17 @@ def axis(cube: Cube, dims: Sequence[str], kept: np.ndarray | None) -> Axis:
         return Axis(names, axis_labels(cube.dims[names[0]]), None)
     shape = tuple(len(cube.dims[dim]) for dim in names)
     places = np.arange(int(np.prod(shape))) if kept is None else np.flatnonzero(kept)
-    outer = axis_labels(cube.dims[names[0]])
-    labels = tuple(
-        _nested(outer[at[0]], [(dim, axis_labels(cube.dims[dim])[i]) for dim, i in zip(names[1:], at[1:], strict=True)])
-        for at in zip(*(index.tolist() for index in np.unravel_index(places, shape)), strict=True)
-    )
+    outer, *inner = (axis_labels(cube.dims[dim]) for dim in names)
+    labelled = []
+    for place, at in zip(places.tolist(), zip(*np.unravel_index(places, shape), strict=True), strict=True):
+        steps = [(dim, labels[i]) for dim, labels, i in zip(names[1:], inner, at[1:], strict=True)]
+        labelled.append((_nested(outer[at[0]], steps), place))
+    # What is not nested stands first, so that no group is cut in two by it.
+    labelled.sort(key=lambda one: isinstance(one[0], str) and one[0].endswith("]"))
+    labels = tuple(label for label, _ in labelled)
     check_distinct(labels, " > ".join(names))
-    return Axis(names, labels, None if kept is None or kept.all() else places)
+    order = np.array([place for _, place in labelled])
+    return Axis(names, labels, None if np.array_equal(order, np.arange(int(np.prod(shape)))) else order)
 
 
 def _nested(outer: Label, inner: Sequence[tuple[str, Label]]) -> Label:

@@ -28,6 +28,13 @@ test("the group of a component stands before its first point", () => {
   assert.deepEqual(splitLabel("x."), { group: "", part: "x." });
 });
 
+test("the group of a nested component is the one it stands in", () => {
+  assert.deepEqual(splitLabel("mlp.up[3]"), { group: "mlp.up", part: "3" });
+  assert.deepEqual(splitLabel("a[b][c]"), { group: "a[b]", part: "c" });
+  for (const flat of ["[3]", "x[]", "x]", "x[3"])
+    assert.deepEqual(splitLabel(flat), { group: "", part: flat });
+});
+
 test("neighbours of one group make a run", () => {
   assert.deepEqual(groupRuns(["a.x", "a.y", "b.x", "a.z"]), [
     { group: "a", start: 0, end: 2 },

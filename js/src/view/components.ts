@@ -7,6 +7,7 @@ import { moved } from "../selection.ts";
 
 const FILTER_FROM = 21;
 const MOST_CHIPS = 240;
+const COLLAPSED_FROM = 17;
 const DRAG_THRESHOLD = 5;
 
 export interface ComponentChips {
@@ -43,6 +44,8 @@ export function createComponentChips(
   let dragged: { column: number; startX: number; moving: boolean } | null = null;
   let focused: number | null = null;
   let standing: readonly unknown[] = [];
+  let runs: readonly (readonly number[])[] = []; // columns of each group in sight
+  let stops: readonly number[] = []; // the first column of each chip
 
   const matching = () => {
     const wanted = filter.value.trim().toLowerCase();
@@ -75,39 +78,45 @@ export function createComponentChips(
     apply(order.filter((other) => visible.has(other)));
   };
 
+  const chipOf = (target: EventTarget | null) =>
+    (target as Element | null)?.closest<HTMLElement>(".layergrid-chip") ?? null;
   const columnOf = (target: EventTarget | null): number | null => {
-    const chip = (target as Element | null)?.closest<HTMLElement>(".layergrid-chip");
-    return chip === null || chip === undefined ? null : Number(chip.dataset.column);
+    const chip = chipOf(target);
+    return chip === null ? null : Number(chip.dataset.column);
   };
+  /** The columns that a chip stands for: those of its group where it is the only one of it. */
+  const columnsOf = (chip: HTMLElement): readonly number[] =>
+    chip.dataset.run === undefined ? [Number(chip.dataset.column)] : runs[Number(chip.dataset.run)]!;
   chipBox.addEventListener("click", (event) => {
     const heading = (event.target as Element).closest<HTMLElement>(".layergrid-chip-group");
     if (heading !== null) {
-      const run = groupRuns(order.map(label))[Number(heading.dataset.run)]!;
-      toggleColumns(order.slice(run.start, run.end));
+      toggleColumns(runs[Number(heading.dataset.run)]!);
       return;
     }
-    const column = columnOf(event.target);
-    if (column === null) return;
-    focused = column;
-    if (event.altKey) apply([column]);
-    else toggleColumns([column]);
+    const chip = chipOf(event.target);
+    if (chip === null) return;
+    focused = Number(chip.dataset.column);
+    if (event.altKey) apply(columnsOf(chip));
+    else toggleColumns(columnsOf(chip));
   });
   chipBox.addEventListener("dblclick", (event) => {
-    const column = columnOf(event.target);
-    if (column !== null) apply([column]);
+    const chip = chipOf(event.target);
+    if (chip !== null) apply(columnsOf(chip));
   });
   chipBox.addEventListener("keydown", (event) => {
-    const column = columnOf(event.target);
-    if (column === null || (event.key !== "ArrowLeft" && event.key !== "ArrowRight")) return;
+    const chip = chipOf(event.target);
+    if (chip === null || (event.key !== "ArrowLeft" && event.key !== "ArrowRight")) return;
     const step = event.key === "ArrowLeft" ? -1 : 1;
     event.preventDefault();
     event.stopPropagation();
-    if (event.altKey) moveChip(column, order.indexOf(column) + step);
-    else focusChip(order[order.indexOf(column) + step]);
+    const column = Number(chip.dataset.column);
+    if (!event.altKey) focusChip(stops[stops.indexOf(column) + step]);
+    else if (chip.dataset.run === undefined) moveChip(column, order.indexOf(column) + step);
   });
   chipBox.addEventListener("pointerdown", (event) => {
-    const column = columnOf(event.target);
-    if (column !== null && event.button === 0) dragged = { column, startX: event.clientX, moving: false };
+    const chip = chipOf(event.target);
+    if (chip === null || chip.dataset.run !== undefined || event.button !== 0) return;
+    dragged = { column: Number(chip.dataset.column), startX: event.clientX, moving: false };
   });
   const onMove = (event: PointerEvent) => {
     if (dragged === null) return;
@@ -139,63 +148,75 @@ export function createComponentChips(
     );
     const visible = new Set(shown());
     const listed = matching();
-    const chips = listed.slice(0, MOST_CHIPS);
+    const filtered = filter.value.trim() !== "";
+    const groups = groupRuns(listed.map(label));
+    runs = groups.map((run) => listed.slice(run.start, run.end));
+    // A chip for each of 256 experts would push the picture out of sight: their group has one, and the filter finds each.
+    const collapsed = (at: number) =>
+      !filtered && groups[at]!.group !== "" && runs[at]!.length >= COLLAPSED_FROM;
+    const chips = runs.map((columns, at) => (collapsed(at) ? columns.slice(0, 1) : columns));
+    stops = chips.flat().slice(0, MOST_CHIPS);
     toggle(filter, order.length >= FILTER_FROM);
-    const tabStop = focused !== null && chips.includes(focused) ? focused : chips[0];
-    const changing = (column: number) => ({
-      "aria-pressed": visible.has(column) ? "true" : "false",
-      tabindex: column === tabStop ? 0 : -1,
-    });
-    const key = [state!.matrix.components, ...listed];
+    const tabStop = focused !== null && stops.includes(focused) ? focused : stops[0];
+    const changing = (column: number, columns: readonly number[]) => {
+      const count = columns.filter((other) => visible.has(other)).length;
+      return {
+        "aria-pressed": count === 0 ? "false" : count === columns.length ? "true" : "mixed",
+        tabindex: column === tabStop ? 0 : -1,
+      };
+    };
+    const key = [state!.matrix.components, filtered, ...listed];
     if (key.length === standing.length && key.every((part, i) => part === standing[i])) {
       // The same chips stay: a double-click is none where its second click meets another element.
       for (const chip of chipBox.querySelectorAll<HTMLElement>(".layergrid-chip"))
-        setAttributes(chip, changing(Number(chip.dataset.column)));
+        setAttributes(chip, changing(Number(chip.dataset.column), columnsOf(chip)));
       return;
     }
     standing = key;
     const parts: Node[] = [];
-    groupRuns(chips.map(label)).forEach((run, at) => {
-      const group = element("span", "layergrid-chip-run");
-      if (run.group !== "") {
+    let left = MOST_CHIPS;
+    groups.forEach(({ group }, at) => {
+      const shownChips = chips[at]!.slice(0, left);
+      left -= shownChips.length;
+      if (shownChips.length === 0) return;
+      const box = element("span", "layergrid-chip-run");
+      if (group !== "" && !collapsed(at)) {
         const heading = button(
           "layergrid-chip-group",
-          shorten(run.group, 24),
-          `Show or hide all of ${run.group}`,
+          shorten(group, 24),
+          `Show or hide all of ${group}`,
           () => {},
         );
         heading.dataset.run = String(at);
         heading.tabIndex = -1;
-        group.append(heading);
+        box.append(heading);
       }
-      for (const column of chips.slice(run.start, run.end)) {
-        const full = label(column);
+      for (const column of shownChips) {
+        const full = collapsed(at) ? group : label(column);
+        const moves = collapsed(at) ? "" : ", drag or alt+arrow to move";
         const chip = element(
           "button",
           "layergrid-chip",
           {
             type: "button",
-            ...changing(column),
-            "aria-label": full,
+            ...changing(column, collapsed(at) ? runs[at]! : [column]),
+            "aria-label": collapsed(at) ? `${full}, ${counted(runs[at]!.length, "column")}` : full,
             "data-component": full,
             "data-column": column,
+            "data-run": collapsed(at) ? at : null,
             "data-lm-suppress-shortcuts": "true",
-            title: `${full}: click to show or hide, double-click to show alone, drag or alt+arrow to move`,
+            title: `${full}: click to show or hide, double-click to show alone${moves}`,
           },
-          shorten(splitLabel(full).part, 28),
+          collapsed(at) ? `${shorten(full, 24)} × ${runs[at]!.length}` : shorten(splitLabel(full).part, 28),
         );
-        group.append(chip);
+        box.append(chip);
       }
-      parts.push(group);
+      parts.push(box);
     });
-    if (listed.length > chips.length)
+    const unseen = chips.flat().length - stops.length;
+    if (unseen > 0)
       parts.push(
-        element(
-          "span",
-          "layergrid-muted",
-          {},
-          `${counted(listed.length - chips.length, "more component")}: filter to see them`,
-        ),
+        element("span", "layergrid-muted", {}, `${counted(unseen, "more component")}: filter to see them`),
       );
     chipBox.replaceChildren(...parts);
     if (hadFocus && focused !== null) focusChip(focused);

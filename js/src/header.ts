@@ -1,0 +1,119 @@
+/** What stands below the columns: their labels, thinned to the room there is, and a heading for each group. */
+import { shorten } from "./format.ts";
+import { type GroupRun, splitLabel } from "./labels.ts";
+import { labelStep } from "./layout.ts";
+import type { Spans } from "./raster.ts";
+
+const TURNED_LABEL_ROOM = 15;
+export const CHARACTER_WIDTH = 7.2; // of the label font, on the wide side
+const LONGEST_TURNED = 22;
+const UPRIGHT_HEIGHT = 20;
+/** A run of fewer named columns shows all its labels or none: a few of them would pass for all. */
+const FEW_NAMES = 8;
+
+export interface ColumnLabel {
+  /** Position among the columns; of a heading, that of its first column. */
+  readonly at: number;
+  readonly text: string;
+  readonly full: string;
+  /** CSS pixels from the left edge to the middle. */
+  readonly middle: number;
+  readonly turned: boolean;
+}
+
+export interface Heading {
+  readonly group: string;
+  readonly text: string;
+  readonly left: number;
+  readonly width: number;
+}
+
+export interface Header {
+  readonly labels: readonly ColumnLabel[];
+  readonly headings: readonly Heading[];
+  /** CSS height of the labels alone. */
+  readonly labelHeight: number;
+}
+
+/** Columns as they are painted: `block` of them to each of the spans, which are in device pixels. */
+export interface PaintedColumns {
+  readonly spans: Spans;
+  readonly block: number;
+  readonly ratio: number;
+}
+
+export function columnHeader(
+  full: readonly string[],
+  runs: readonly GroupRun[],
+  painted: PaintedColumns,
+): Header {
+  const grouped = runs.some((run) => run.group !== "") && headingsFit(runs, painted);
+  const whole: GroupRun = { group: "", start: 0, end: full.length };
+  const parts = grouped ? full.map((label) => splitLabel(label).part) : full;
+  const labels = (grouped ? runs : [whole]).flatMap((run) => runLabels(run, parts, full, painted, grouped));
+  const headings = grouped
+    ? runs.filter(({ group }) => group !== "").map((run) => heading(run, painted))
+    : [];
+  const longest = labels.reduce((most, { text, turned }) => Math.max(most, turned ? text.length : 0), 0);
+  const labelHeight = longest === 0 ? UPRIGHT_HEIGHT : Math.ceil(longest * CHARACTER_WIDTH) + 10;
+  return { labels, headings, labelHeight };
+}
+
+function runLabels(
+  run: GroupRun,
+  parts: readonly string[],
+  full: readonly string[],
+  painted: PaintedColumns,
+  grouped: boolean,
+): ColumnLabel[] {
+  const { left, width } = runBox(run, painted);
+  const count = run.end - run.start;
+  let longest = 0;
+  let numbers = true;
+  for (let at = run.start; at < run.end; at++) {
+    longest = Math.max(longest, parts[at]!.length);
+    numbers &&= /^-?\d+$/.test(parts[at]!);
+  }
+  const fits = longest * CHARACTER_WIDTH + 4 <= width / count;
+  const upright = fits || (numbers && count > 1);
+  const step = fits
+    ? 1
+    : labelStep(count, width, upright ? longest * CHARACTER_WIDTH + 8 : TURNED_LABEL_ROOM);
+  if (grouped && !upright && step > 1 && count < FEW_NAMES) {
+    // The group's name then stands for them, here where the heading has no room for it.
+    const named = run.group !== "" && heading(run, painted).text !== run.group;
+    const text = shorten(run.group, LONGEST_TURNED);
+    return named ? [{ at: run.start, text, full: run.group, middle: left + width / 2, turned: true }] : [];
+  }
+  const labels: ColumnLabel[] = [];
+  for (let at = run.start; at < run.end; at += step) {
+    const text = upright ? parts[at]! : shorten(parts[at]!, LONGEST_TURNED);
+    const middle = columnMiddle(at, painted);
+    // The last one must not run into the first of the next group.
+    if (at > run.start && upright && middle + (text.length * CHARACTER_WIDTH) / 2 > left + width + 2) break;
+    labels.push({ at, text, full: full[at]!, middle, turned: !upright });
+  }
+  return labels;
+}
+
+/** Headings are drawn where most groups have room for their name. */
+function headingsFit(runs: readonly GroupRun[], painted: PaintedColumns): boolean {
+  const fitting = runs.filter((run) => runBox(run, painted).width >= run.group.length * CHARACTER_WIDTH);
+  return fitting.length * 2 >= runs.length;
+}
+
+function heading(run: GroupRun, painted: PaintedColumns): Heading {
+  const { left, width } = runBox(run, painted);
+  const fitting = Math.floor(width / CHARACTER_WIDTH);
+  return { group: run.group, text: fitting >= 2 ? shorten(run.group, fitting) : "", left, width };
+}
+
+function runBox(run: GroupRun, { spans, block, ratio }: PaintedColumns): { left: number; width: number } {
+  const left = spans.starts[Math.floor(run.start / block)]! / ratio;
+  return { left, width: spans.ends[Math.floor((run.end - 1) / block)]! / ratio - left };
+}
+
+function columnMiddle(at: number, { spans, block, ratio }: PaintedColumns): number {
+  const painted = Math.floor(at / block);
+  return (spans.starts[painted]! + spans.ends[painted]!) / 2 / ratio;
+}
