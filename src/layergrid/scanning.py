@@ -50,7 +50,8 @@ def scan(
     include : "matrices", weights of two axes or more; "weights", also vectors such as those of norms; "all",
         also biases
     executor : any `concurrent.futures.Executor`: processes, ``distributed.Client(...).get_executor()``,
-        ``mpi4py.futures`` ...; None for threads, one per core. Workers elsewhere must see the same paths.
+        ``mpi4py.futures`` ...; None for threads, one per core. Workers elsewhere must see the same paths, or be
+        given a URL. What a worker had not finished when it died is done again.
     progress : shows a bar, where tqdm is installed
     cache : folder in which results are kept, by file and metric; True for the user's own cache folder. A file
         that has changed is measured again. Functions and what is in memory are always measured.

@@ -7,11 +7,12 @@ import importlib.util
 import os
 import queue
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from layergrid.tensor import Tensor
 
 Work = Callable[..., Mapping[str, Any]]
 """From the tensors of one job to its numbers by metric."""
+
+_Pool = TypeVar("_Pool", bound=Executor)
 
 # A task is submitted for so much work at least, as handing one over to a cluster costs about a millisecond.
 _TASK_BYTES = 64 << 20
@@ -60,6 +63,9 @@ def run_jobs(
 ) -> dict[int, Failure]:
     """Run all jobs, and call `done` in this thread with key and numbers of each as it is finished.
 
+    A cluster runs the tasks of a lost worker again by itself. A pool of processes breaks with its first lost
+    one: what it had not finished is then done in a new pool.
+
     Parameters
     ----------
     work : called with the tensors of a job; for processes and clusters it must pickle
@@ -72,41 +78,88 @@ def run_jobs(
 
     Raises
     ------
+    BrokenExecutor
+        If processes are lost in the new pool too.
     KeyboardInterrupt
         Within a second: what has not begun is cancelled; of our own threads, those that read stop at the
         next block, and those inside a decomposition finish it in the background.
     """
-    stop = Event()
-    own = executor is None
-    pool = executor if executor is not None else ThreadPoolExecutor(_usable_cores(), "layergrid")
-    if own:
-        jobs = [replace(job, tensors=tuple(_stoppable(tensor, stop) for tensor in job.tensors)) for job in jobs]
     failures: dict[int, Failure] = {}
-    finished: queue.SimpleQueue[Future[list[tuple[int, Any]]]] = queue.SimpleQueue()
-    futures: list[Future[list[tuple[int, Any]]]] = []
     sizes = {job.key: job.nbytes for job in jobs}
+    with _progress_bar(progress, len(jobs), sum(sizes.values())) as advance:
+
+        def finish(results: Sequence[tuple[int, Any]]) -> None:
+            for key, numbers in results:
+                if isinstance(numbers, Failure):
+                    failures[key] = numbers
+                else:
+                    done(key, numbers)
+                advance(sizes[key])
+
+        if executor is None:
+            stop = Event()
+            own = [replace(job, tensors=tuple(_stoppable(tensor, stop) for tensor in job.tensors)) for job in jobs]
+            with _ended(ThreadPoolExecutor(_usable_cores(), "layergrid"), stop) as threads:
+                _run_tasks(threads, work, list(_tasks(own)), skip_errors, finish)
+            return failures
+        lost = _run_tasks(executor, work, list(_tasks(jobs)), skip_errors, finish)
+        if lost:
+            # One job a task: the one that ends its process again takes as little as possible with it.
+            single = [[job] for task in lost for job in task]
+            with _ended(ProcessPoolExecutor(_usable_cores(), get_context("spawn"))) as processes:
+                lost = _run_tasks(processes, work, single, skip_errors, finish)
+        if lost:
+            raise BrokenExecutor(
+                f"processes died twice, and {len(lost)} tensors are left, {lost[0][0].tensors[0].name!r} among them; "
+                "they may have run out of memory: use fewer processes, and cache= to keep what is done"
+            )
+    return failures
+
+
+def _run_tasks(
+    pool: Executor,
+    work: Work,
+    tasks: Sequence[Sequence[Job]],
+    skip_errors: bool,
+    finish: Callable[[Sequence[tuple[int, Any]]], None],
+) -> list[Sequence[Job]]:
+    """Run the tasks, call `finish` with the results of each, and return those that a broken pool has lost."""
+    finished: queue.SimpleQueue[Future[list[tuple[int, Any]]]] = queue.SimpleQueue()
+    futures: dict[Future[list[tuple[int, Any]]], Sequence[Job]] = {}
+    lost: list[Sequence[Job]] = []
     try:
-        with _progress_bar(progress, len(jobs), sum(sizes.values())) as advance:
-            for task in _tasks(jobs):
+        for task in tasks:
+            try:
                 future = pool.submit(run_task, work, task, skip_errors)
-                futures.append(future)
-                future.add_done_callback(finished.put)
-            for _ in futures:
-                for key, numbers in _next(finished).result():
-                    if isinstance(numbers, Failure):
-                        failures[key] = numbers
-                    else:
-                        done(key, numbers)
-                    advance(sizes[key])
+            except BrokenExecutor:
+                lost.append(task)
+                continue
+            futures[future] = task
+            future.add_done_callback(finished.put)
+        for _ in range(len(futures)):
+            future = _next(finished)
+            try:
+                results = future.result()
+            except BrokenExecutor:
+                lost.append(futures[future])
+            else:
+                finish(results)
     except BaseException:
-        stop.set()
         for future in futures:
             future.cancel()
         raise
+    return lost
+
+
+@contextmanager
+def _ended(pool: _Pool, stop: Event | None = None) -> Iterator[_Pool]:
+    """A pool of our own, which ends without waiting for what still runs."""
+    try:
+        yield pool
     finally:
-        if own:
-            pool.shutdown(wait=False, cancel_futures=True)
-    return failures
+        if stop is not None:
+            stop.set()
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def run_task(work: Work, jobs: Sequence[Job], skip_errors: bool) -> list[tuple[int, Any]]:
