@@ -8,15 +8,15 @@ import pytest
 
 from layergrid.names import CORE, Address, parse_name, parse_names
 
-FAMILIES = Path(__file__).parent / "fixtures" / "names" / "families.tsv"
+FIXTURES = Path(__file__).parent / "fixtures" / "names"
 
 Truth = tuple[str, int, str, int | str | None, frozenset[str]]  # stack, layer, component, expert, flags
 
 
-def variants() -> dict[str, tuple[dict[str, tuple[int, ...] | None], dict[str, Truth]]]:
+def variants(file: str) -> dict[str, tuple[dict[str, tuple[int, ...] | None], dict[str, Truth]]]:
     """Each model's shapes by name, and the addresses expected of the names that have one."""
     models: dict[str, tuple[dict[str, tuple[int, ...] | None], dict[str, Truth]]] = {}
-    for line in FAMILIES.read_text().splitlines():
+    for line in (FIXTURES / file).read_text().splitlines():
         if line.startswith("@ "):
             shapes, truth = models[" ".join(line[2:].split(" / ")[:2])] = {}, {}
         elif line and not line.startswith("#"):
@@ -40,7 +40,8 @@ def variants() -> dict[str, tuple[dict[str, tuple[int, ...] | None], dict[str, T
     return models
 
 
-MODELS = variants()
+MODELS = variants("families.tsv")
+UNSEEN = variants("unseen.tsv")
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -106,6 +107,24 @@ def test_one_name_alone_says_as_much_for_the_common_families(model):
         address = parse_name(name)
         expected = truth[name][1:4] if name in truth else None
         assert (address and (address.layer, address.component, address.expert)) == expected
+
+
+@pytest.mark.parametrize("model", UNSEEN)
+def test_the_conventions_cover_families_that_they_were_not_made_from(model):
+    shapes, truth = UNSEEN[model]
+    found = parse_names(shapes)
+    wrong = {}
+    for name in shapes:
+        _, layer, component, expert, _ = truth.get(name, ("", None, "", None, frozenset()))
+        address = found[name]
+        got = address and (address.layer, address.component, address.expert)
+        if component in CORE:
+            right = got == (layer, component, expert)
+        else:
+            right = (address and address.layer) == layer and (address is None or address.component not in CORE)
+        if not right:
+            wrong[name] = got
+    assert wrong == {}
 
 
 # --- Families that are not in the file -------------------------------------------------------------------
@@ -210,6 +229,7 @@ def test_a_part_without_a_rule_keeps_its_own_name():
         "model.layers.1.mlp.gate.e_score_correction_bias",
         "model.layers.1.per_layer_input_gate.weight",
         "model.layers.1.token_mixer.mixer.ssm.conv",
+        "layers.0.blocks.1.attn.cpb_mlp.0.weight",
     ],
 )
 def test_the_parts_of_something_else_are_never_called_attention_or_mlp(name):
@@ -236,6 +256,10 @@ def in_layer(*parts: str) -> dict[str, str | None]:
         {"mlp.w12": "mlp.gate_up", "mlp.w3": "mlp.down"},
         {"mlp.fc_1": "mlp.gate", "mlp.fc_2": "mlp.up", "mlp.proj": "mlp.down"},
         {"mlp.gate": "mlp.gate", "mlp.up": "mlp.up", "mlp.down": "mlp.down"},
+        {"ff.fc1": "mlp.gate", "ff.fc2": "mlp.up", "ff.fc3": "mlp.down"},
+        {"mlp.Dense_0": "mlp.up", "mlp.Dense_1": "mlp.down"},
+        {"mixer.in_proj": "ssm.in", "mixer.out_proj": "ssm.out"},
+        {"mixer.Wqkv": "attn.qkv", "mixer.out_proj": "attn.o"},
         {"mlp.gate": "moe.router", "mlp.experts.0.up_proj": "mlp.up"},
         {"self_attn.q_proj": "linear_attn.q", "self_attn.q_conv1d": "linear_attn.q_conv1d"},
         {"self_attn.q_proj": "attn.q", "multihead_attn.q_proj": "cross_attn.q"},
@@ -274,6 +298,24 @@ def test_an_up_twice_as_wide_as_down_is_gate_and_up_in_one():
     assert [address.component for address in plain.values()] == ["mlp.up", "mlp.down"]
 
 
+def test_an_axis_over_gate_and_up_is_no_axis_over_experts():
+    shapes = {"layer_0/mlp/ffw_up/w": (2, 8, 32), "layer_0/mlp/ffw_down/w": (32, 8)}
+    assert [(found.component, found.expert) for found in parse_names(shapes).values()] == [
+        ("mlp.gate_up", None),
+        ("mlp.down", None),
+    ]
+
+
+def test_a_bias_says_which_side_of_a_matrix_is_its_output():
+    shapes = {"h.0.mlp.fc1.weight": (512, 512), "h.0.mlp.fc2.weight": (256, 512), "h.0.mlp.fc2.bias": (256,)}
+    assert next(address.component for address in parse_names(shapes).values()) == "mlp.up"
+
+
+def test_a_vector_in_a_numbered_sequence_is_its_norm():
+    shapes = {"blocks.0.ffn.0.weight": (8,), "blocks.0.ffn.1.weight": (32, 8), "blocks.0.ffn.3.weight": (8, 32)}
+    assert [address.component for address in parse_names(shapes).values()] == ["norm", "mlp.up", "mlp.down"]
+
+
 def test_three_dims_are_experts_and_a_convolution_is_not():
     assert parse_name("h.0.mlp.up_proj.weight", (4, 64, 32)).expert == "*"
     assert parse_name("h.0.mlp.up_proj.weight", (64, 32, 3)).expert is None
@@ -291,6 +333,21 @@ def test_a_single_stack_needs_no_name_and_several_get_the_shortest_that_differ()
     assert stacks(f"local_{q}", f"global_{q}") == ["local_layers", "global"]
     assert stacks(q, f"vision_model.{q}") == ["main", "vision"]
     assert stacks(f"text_encoder.{q}", f"text_decoder.{q}") == ["encoder", "decoder"]
+
+
+def test_a_list_is_known_for_one_by_what_other_layers_hold():
+    names = [
+        "encoder.conformers.0.self_attn.q_proj.weight",
+        "encoder.conformers.1.final_scale",
+        "encoder.convs.0.norm.weight",
+    ]
+    found = parse_names(dict.fromkeys(names))
+    assert [address and (address.layer, address.component) for address in found.values()] == [
+        (0, "attn.q"),
+        (1, "final_scale"),
+        None,
+    ]
+    assert parse_name(names[1]) is None  # by itself it may be anything
 
 
 def test_a_list_without_attention_or_mlp_among_projectors_holds_no_blocks():

@@ -41,11 +41,13 @@ LAYOUTS: dict[str, tuple[LayoutRow, ...]] = {
     "qkv": (
         LayoutRow(r"(?:to_|fused_|fast_)?qkv(?:_proj|_linear|_packed|_einsum)?", "", _QKV, "one"),
         LayoutRow(r"(?:attn_|in_proj_)qkv|Wqkv|W_pack|att_proj|in_proj(?:_weight|_bias)?|c_attn", "", _QKV, "one"),
+        LayoutRow(r"layernorm_qkv[./]1", "", _QKV, "one"),
         # Megatron's word and way: for each head of the keys its queries, its key, its value.
         LayoutRow(r"query_key_value|linear_qkv", "", _QKV, "kv_heads"),
         LayoutRow(r"encoder[./]layers[./]\d+[./]self_attention[./]query_key_value", "chatglm", _QKV, "one"),
         LayoutRow(r".*query_key_value", "cogvlm", _QKV, "one"),
         LayoutRow(r"vision[./].*query_key_value", "", _QKV, "one"),
+        LayoutRow(r"self[./]in_proj", "", _QKV, "kv_heads"),  # DeBERTa
         # Meta's short form stacks the parts, InternLM's interleaves them.
         LayoutRow(r"wqkv", "", _QKV, "unknown"),
         LayoutRow(r"wqkv", r"(?!internlm2).+", _QKV, "one"),

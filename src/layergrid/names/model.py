@@ -53,7 +53,10 @@ def parse_names(shapes: Mapping[str, Shape]) -> dict[str, Address | None]:
     -------
     name -> address; None where the name belongs to no block, such as embeddings and heads
     """
-    tensors = {name: _Tensor.of(reading, shapes[name]) for name in shapes if (reading := read(name)) is not None}
+    readings = {name: read(name) for name in shapes}
+    lists = {reading.path for reading in readings.values() if reading is not None}
+    readings |= {name: read(name, lists) for name, reading in readings.items() if reading is None}
+    tensors = {name: _Tensor.of(reading, shapes[name]) for name, reading in readings.items() if reading is not None}
     layers: dict[tuple[_Stack, int | None], list[_Tensor]] = defaultdict(list)
     for tensor in tensors.values():
         layers[_stack(tensor.reading), tensor.reading.address.layer].append(tensor)
@@ -182,6 +185,8 @@ def _settle_layer(tensors: list[_Tensor]) -> None:
                 _rename_place(module, "linear_attn")
             elif path[-1:] == ("multihead_attn",) and ((*path[:-1], "self_attn"), place, expert) in modules:
                 _rename_place(module, "cross_attn")
+        elif place == "ssm":
+            _settle_mixer(module)
         elif place == "mlp":
             _settle_together(module)
             _settle_numbered(module)
@@ -208,6 +213,14 @@ def _rename_place(module: _Module, place: str) -> None:
             _set(tensors, place + tensors[0].component.removeprefix("attn"))
 
 
+def _settle_mixer(module: _Module) -> None:
+    """A mixer that has queries is attention, and what it puts out goes through attention's output."""
+    if any(tensors[0].component in ("attn.q", "attn.qkv") for tensors in module.values()):
+        for tensors in module.values():
+            if tensors[0].component == "ssm.out":
+                _set(tensors, "attn.o")
+
+
 def _settle_together(module: _Module) -> None:
     """Matrices whose names mean something only together, such as w1 and w2 without w3."""
     for present, absent, components in rules.TOGETHER:
@@ -221,10 +234,18 @@ def _settle_together(module: _Module) -> None:
 
 
 def _settle_numbered(module: _Module) -> None:
-    """Two matrices that differ in their number only, `0` and `3`, `dense_0` and `dense_1`: up, then down."""
+    """Two matrices that differ in their number only, `0` and `3`, `dense_0` and `dense_1`: up, then down.
+
+    A vector among them, the `0` of a sequence that begins with its norm, is a norm.
+    """
     numbered: dict[str, list[int]] = defaultdict(list)
     for leaf, tensors in module.items():
-        if (match := _NUMBERED.fullmatch(leaf)) and _sizes(tensors):
+        if not (match := _NUMBERED.fullmatch(leaf)):
+            continue
+        weights = [tensor for tensor in tensors if "bias" not in tensor.flags]
+        if leaf.isdecimal() and any(tensor.shape is not None and len(tensor.shape) == 1 for tensor in weights):
+            _set(tensors, "norm")
+        elif _sizes(tensors) or any(tensor.shape is None for tensor in weights):
             numbered[match[1]].append(int(match[2]))
     for stem, numbers in numbered.items():
         pair = [module[f"{stem}{number}"] for number in sorted(numbers)]
@@ -257,9 +278,16 @@ def _settle_gated(module: _Module) -> None:
     by_component = {tensors[0].component: leaf for leaf, tensors in module.items()}
     if "mlp.gate" in by_component or not {"mlp.up", "mlp.down"} <= by_component.keys():
         return
-    up, down = _sizes(module[by_component["mlp.up"]]), _sizes(module[by_component["mlp.down"]])
-    if up and down and (up == (2 * down[1], down[0]) or up == (down[1], 2 * down[0])):
-        tensors = module[by_component["mlp.up"]]
+    tensors = module[by_component["mlp.up"]]
+    up, down = _sizes(tensors), _sizes(module[by_component["mlp.down"]])
+    biases = {tensor.shape for tensor in module[by_component["mlp.down"]] if "bias" in tensor.flags}
+    if up is None and down is not None:  # an axis over the two halves
+        halves = any(tensor.shape is not None and tuple(tensor.shape[:-2]) == (2,) for tensor in tensors)
+    else:
+        as_stored_out_in = up and down and up == (2 * down[1], down[0])
+        as_stored_in_out = up and down and up == (down[1], 2 * down[0]) and not {(down[0],)} <= biases
+        halves = bool(as_stored_out_in or as_stored_in_out)
+    if halves:
         _set(tensors, "mlp.gate_up")
         if _UP_FIRST.fullmatch(by_component["mlp.up"]):
             for tensor in tensors:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -69,10 +70,15 @@ _COMPOUNDS = [(place, re.compile(rf"({pattern})_(.+)")) for place, pattern in re
 _COMPOUND_PARTS = [(place, re.compile(pattern), part) for place, pattern, part in reversed(rules.COMPOUND_PARTS)]
 
 
-def read(name: str) -> Reading | None:
-    """What the name says by itself; None where it belongs to no block."""
+def read(name: str, lists: Set[tuple[str, ...]] = frozenset()) -> Reading | None:
+    """What the name says by itself; None where it belongs to no block.
+
+    Parameters
+    ----------
+    lists : what leads to lists that hold blocks although they are not called so, as other names of the model show
+    """
     words = [word for raw in _SEPARATORS.split(name.replace("_._", "_")) if (word := _word(raw))]
-    block = _block(words)
+    block = _block(words, lists)
     if block is None:
         return None
     part = _part(block.inner)
@@ -147,9 +153,9 @@ class _Block:
     inner: tuple[str, ...]
 
 
-def _block(words: list[str]) -> _Block | None:
+def _block(words: list[str], known: Set[tuple[str, ...]]) -> _Block | None:
     """The block that the words name, and the words inside it; None outside of all blocks."""
-    lists = _lists(words)
+    lists = _lists(words, known)
     if not lists:
         return _part_list(words) or _scanned(words)
     name, layer, start, end = lists[0]
@@ -168,7 +174,7 @@ def _block(words: list[str]) -> _Block | None:
     return _Block(path, nested, stages, layer, sub, tuple(words[end:]))
 
 
-def _lists(words: list[str]) -> list[tuple[str, int, int, int]]:
+def _lists(words: list[str], known: Set[tuple[str, ...]]) -> list[tuple[str, int, int, int]]:
     """The lists of blocks on the way down: (list, index, where it starts, where what follows it starts)."""
     lists: list[tuple[str, int, int, int]] = []
     at = 0
@@ -190,7 +196,10 @@ def _lists(words: list[str]) -> list[tuple[str, int, int, int]]:
             at += 1
     if not lists:
         for at in range(len(words) - 2):
-            if words[at + 1].isdecimal() and _place(words[at + 2]) in rules.BLOCK_PLACES and _may_list(words[at]):
+            if words[at + 1].isdecimal() and (
+                tuple(words[: at + 1]) in known
+                or (_place(words[at + 2]) in rules.BLOCK_PLACES and _may_list(words[at]))
+            ):
                 return [(words[at], int(words[at + 1]), at, at + 2)]
     return lists
 
@@ -309,6 +318,8 @@ def _component(
     rest: list[str] = []
     for at, word in enumerate(words):
         last = at == len(words) - 1
+        if word in rules.THROUGH and not last:
+            continue
         if _SHARED.fullmatch(word) and not last:
             expert, place, rest = "shared", place or "mlp", []
         elif _EXPERTS.fullmatch(word) and not last:

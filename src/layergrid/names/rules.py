@@ -71,7 +71,7 @@ STACKS: tuple[tuple[str, str], ...] = (
 # (flag, pattern); "" adds no flag. Matched against the last word, or against its end after an underscore
 # where the whole word is itself no part (`gate_up_proj_bias`, `in_proj_weight`).
 KINDS: tuple[tuple[str, str], ...] = (
-    ("", r"weight|w|embeddings?|scale|gamma"),
+    ("", r"weight|w|g|embeddings?|scale|gamma"),
     ("transposed", r"kernel"),
     ("bias", r"bias|b|beta|biases"),
     ("packed", r"weight_packed|blocks|q_weight|qweight_packed"),
@@ -107,8 +107,9 @@ PLACES: tuple[tuple[str, str], ...] = (
     (
         "mlp",
         r"(?:\w*_)?(?:mlp|ffn|ff|ffw|feed_?forward|moe|dense_relu_dense|mlps|ffns)"
-        r"(?:_?block|_layer|_module|_?\d)?|mlp_?block_?\d",
+        r"(?:_?block|_layer|_module|_macaron|_in|_out|_start|_end|_?\d)?|mlp_?block_?\d",
     ),
+    ("mlp", r"ffw_layer_(?:start|end)|mlp_(?:tokens?|channels?)|(?:\w*_)?transition"),
     ("mlp", r"dense_gated_act_dense|(?:\w*_)?experts?|mixture_of_experts|shared_mlp"),
     ("ssm", r"mamba_?\d?|ssm|mixer|mamba_mixer|mamba_block|temporal_block"),
     ("conv", r"(?:\w*_)?(?:conv|convolution|shortconv)(?:_?module|_?block)?|shortconv"),
@@ -125,10 +126,11 @@ PLACES: tuple[tuple[str, str], ...] = (
     ("bottleneck", r"\w*bottleneck"),
     ("adapter", r"(?:\w*_)?adapters?(?:_\w+)?"),
     ("router", r"router|gate|wg"),
+    ("bias_mlp", r"(?:\w*_)?(?:cpb|bias)_mlp"),
 )
 
-# Inside these nothing is another place any more: an adapter's or a router's own MLP is no block's.
-CLOSED_PLACES = frozenset({"bottleneck", "adapter", "router", "mod"})
+# Inside these nothing is another place any more: the MLP of an adapter, a router or a position bias is no block's.
+CLOSED_PLACES = frozenset({"bottleneck", "adapter", "router", "bias_mlp", "mod"})
 
 # Norms are modules that hold no others; one that does is modulated by what it holds.
 NORM_BLOCKS = r"norm_attn_norm"
@@ -142,6 +144,9 @@ COMPOUNDS: tuple[tuple[str, str], ...] = (
     ("cross_attn", r"(?:cross_|enc_dec_)(?:attn|attention)"),
 )
 
+
+# Modules around another that say nothing of it: `layers.0.fn.to_q`.
+THROUGH = frozenset({"fn", "wrap"})
 
 # A module inside a matrix's own, `q_proj.linear`, `output.conv1d`: says nothing.
 INSIDE_MATRIX = frozenset({"linear", "conv1d"})
@@ -169,7 +174,7 @@ PARTS: tuple[tuple[str, str, str], ...] = (
     ("attn", matrix("o|out|output|post|attn_vec|merge"), "o"),
     (
         "attn",
-        r"proj|projection|projection_layer|dense|linear_proj|c_proj|proj_out|fc|fc_out|final_linear|attn_?proj",
+        r"proj|projection|projection_layer|dense|linear_proj|c_proj|proj_out|proj_final|fc|fc_out|final_linear|attn_?proj",
         "o",
     ),
     ("attn", r"(?:self_?)?output\.(?:dense|proj)|to_out\.0|(?:attn|attention)_out(?:put)?(?:_proj)?", "o"),
@@ -178,7 +183,8 @@ PARTS: tuple[tuple[str, str, str], ...] = (
         matrix("qkv|query_key_value|packed|pack|c_attn|qkv_packed|att|fused_qkv|queries_keys_values"),
         "qkv",
     ),
-    ("attn", r"in_proj|c_attn|attn_qkv|in_proj_qkv", "qkv"),
+    ("attn", r"(?:self\.)?in_proj|c_attn|attn|attn_qkv|in_proj_qkv|layernorm_qkv(?:\.1)?", "qkv"),
+    ("attn", r"layernorm_qkv\.(?:0|layer_norm)", "norm"),
     ("attn", matrix("kv|key_value|keys_values|k_v"), "kv"),
     ("attn", matrix("q_a|q_down"), "q_a"),
     ("attn", matrix("q_b|q_up"), "q_b"),
@@ -197,12 +203,12 @@ PARTS: tuple[tuple[str, str, str], ...] = (
         r"net\.0\.proj|net\.0|intermediate(?:_dense)?|intermediate\.dense|dense\.dense|gating_2|inner",
         "up",
     ),
-    ("mlp", r"w_in\.w_1|w_1|dense_0|conv_?1|proj_in|input_linear|input_dense|linear_fc1", "up"),
+    ("mlp", r"w_in\.w_1|w_1|dense_0|conv_?1|proj_in|proj_1|input_linear|input_dense|linear_fc1", "up"),
     ("mlp", matrix("down|fc2|fc_2|fc_out|c_proj|lin2|lin_2|out|dense2|dense_2|dense_out|proj"), "down"),
     ("mlp", r"linear_?2|linear_out|linear_fc2|dense_4h_to_h|layer_?2|wo|w2|value|output|linear", "down"),
     (
         "mlp",
-        r"net\.2|net\.3|output(?:_dense)?|output\.dense|w_out|w_2|conv_?2|proj_out|output_linear|2",
+        r"net\.2|net\.3|output(?:_dense)?|output\.dense|w_out|w_2|conv_?2|proj_out|proj_2|output_linear|2",
         "down",
     ),
     (
@@ -212,7 +218,7 @@ PARTS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "mlp",
-        r"(?:mlp_)?gate_up(?:_proj)?|up_gate_proj|w12|w13|fused_gate_up|gating_einsum|weights_in",
+        r"(?:mlp_)?gate_up(?:_proj)?|up_gate_proj|up_gated_layer|gated_layers|w12|w13|fused_gate_up|gating_einsum|weights_in",
         "gate_up",
     ),
     ("mlp", r"weights_out", "down"),
@@ -231,6 +237,9 @@ PARTS: tuple[tuple[str, str, str], ...] = (
     ("ssm", r"a_log|a", "A"),
     ("ssm", r"d", "D"),
     ("ssm", r"dt_bias", "dt_bias"),
+    ("ssm", r"w?qkv(?:_proj)?", "attn.qkv"),
+    ("ssm", r"w?kv(?:_proj)?", "attn.kv"),
+    ("ssm", r"wq", "attn.q"),
     ("ssm", r"q_proj", "attn.q"),
     ("ssm", r"k_proj", "attn.k"),
     ("ssm", r"v_proj", "attn.v"),
@@ -241,8 +250,8 @@ PARTS: tuple[tuple[str, str, str], ...] = (
     ("", matrix("q|query"), "attn.q"),
     ("", matrix("k|key"), "attn.k"),
     ("", matrix("v|value"), "attn.v"),
-    ("", r"o_proj|to_out\.0", "attn.o"),
-    ("", r"qkv|qkv_proj|wqkv|query_key_value|queries_keys_values|token_mixer\.qkv", "attn.qkv"),
+    ("", r"o_proj|to_out(?:\.0)?", "attn.o"),
+    ("", r"(?:to_)?qkv|qkv_proj|wqkv|query_key_value|queries_keys_values|token_mixer\.qkv", "attn.qkv"),
     ("", r"att_proj", "attn.qkv"),
     ("", r"queries", "attn.q"),
     ("", r"keys_values", "attn.kv"),
@@ -279,10 +288,10 @@ COMPOUND_PARTS: tuple[tuple[str, str, str], ...] = (
 
 NORM = (
     r"(?:\w*_)?(?:\w*(?:layer|rms|group|batch|layr|qk)?norm|normalization|ln|bn)(?:_?\d+)?"
-    r"|(?:norm|ln|layer_?norm|layernorm)_(?!\w*(?:proj|linear|emb|gate))\w+"
+    r"|(?:norm|ln|layer_?norm|layernorm)_(?!\w*(?:proj|linear|emb|gate|qkv|mlp))\w+"
 )
 
-EXPERT_LISTS = r"(?:\w*_)?experts?"
+EXPERT_LISTS = r"(?:\w*_)?experts?|switch_mlp"
 SHARED_EXPERTS = r"(?:shared?|share)_(?:experts?|mlp|expert_mlp)|shared_expert\w*"
 EXPERT_SUFFIXES = (("_exps", "*"), ("_chexps", "*"), ("_shexp", "shared"))
 
@@ -300,6 +309,12 @@ TOGETHER: tuple[tuple[frozenset[str], frozenset[str], dict[str, str]], ...] = (
     (frozenset({"w1", "w2", "c_proj"}), frozenset(), {"w1": "mlp.up", "w2": "mlp.gate"}),
     (frozenset({"w12", "w3"}), frozenset(), {"w3": "mlp.down"}),
     (frozenset({"fc_1", "fc_2", "proj"}), frozenset(), {"fc_1": "mlp.gate", "fc_2": "mlp.up"}),
+    (frozenset({"fc1", "fc2", "fc3"}), frozenset(), {"fc1": "mlp.gate", "fc2": "mlp.up", "fc3": "mlp.down"}),
+    (
+        frozenset({"linear", "linear_v", "linear_1"}),
+        frozenset(),
+        {"linear": "mlp.gate", "linear_v": "mlp.up", "linear_1": "mlp.down"},
+    ),
     (frozenset({"gate", "up", "down"}), frozenset(), {"gate": "mlp.gate"}),
     (frozenset({"gate", "up_proj", "down_proj"}), frozenset({"experts"}), {"gate": "mlp.gate"}),
 )
