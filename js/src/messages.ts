@@ -1,4 +1,9 @@
-/** What the page and the kernel say to each other beside the traits; twin of messages.py. */
+/**
+ * What the page and the kernel say to each other beside the traits; twin of messages.py.
+ *
+ * tests/fixtures/messages.json holds one of each kind, which both sides read.
+ */
+import type { PackedParameters } from "./labels.ts";
 
 /** A cell was clicked: its position in the whole matrix. */
 export interface ClickMessage {
@@ -7,4 +12,37 @@ export interface ClickMessage {
   readonly column: number;
 }
 
-export type Request = ClickMessage;
+/** A page of the grid is wanted; exactly one reply of the same id follows. */
+export interface PageRequest {
+  readonly kind: "page";
+  readonly id: number;
+  readonly page: number;
+}
+
+export type Request = ClickMessage | PageRequest;
+
+/** Goes with two buffers: values as `_values` has them, and absent cells as `_absent`. */
+export interface PageReply {
+  readonly kind: "page";
+  readonly id: number;
+  readonly page: number;
+  readonly dtype: "f4" | "f8";
+  readonly parameters: PackedParameters;
+  /** Low, high and center over all pages of the metric; null where the scale is over the page. */
+  readonly domain: readonly [number, number, number] | null;
+}
+
+export interface ErrorReply {
+  readonly kind: "error";
+  readonly id: number;
+  readonly message: string;
+}
+
+export type Reply = PageReply | ErrorReply;
+
+/** The reply that a message is; null where it is none. */
+export function readReply(content: unknown): Reply | null {
+  const reply = content as Reply | null;
+  const known = reply?.kind === "page" || reply?.kind === "error";
+  return known && typeof reply.id === "number" ? reply : null;
+}

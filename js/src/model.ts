@@ -1,10 +1,12 @@
 /** The traits as seen from the browser: the only module that knows their names. */
 import type { AnyModel } from "@anywidget/types";
 import { arrangeLut, COLORMAPS, makePalette, type Palette, tableLut } from "./colormap.ts";
+import { createFetcher } from "./fetcher.ts";
 import { type Label, type Labels, type PackedLabels, type PackedParameters, unpackLabels } from "./labels.ts";
-import type { Request } from "./messages.ts";
+import { type PageReply, type Request, readReply } from "./messages.ts";
 import {
   makePages,
+  neighbours,
   type PackedSelector,
   type Pages,
   type Position,
@@ -12,6 +14,7 @@ import {
   pageTexts,
   positionAt,
   type Selector,
+  selectorBetween,
   unpackSelectors,
 } from "./pages.ts";
 import { remembered } from "./remember.ts";
@@ -80,6 +83,8 @@ export interface State {
   readonly pages: Pages;
   /** Index of the shown page. */
   readonly page: number;
+  /** The page of the position, where it is not here and the last one is shown in its place; else null. */
+  readonly missing: number | null;
   readonly scaleOver: "page" | "all";
   /** Whether the domain follows from page to page; not where it was set by hand. */
   readonly fitted: boolean;
@@ -125,6 +130,29 @@ export function unpackBits(view: DataView, length: number): Uint8Array | null {
   return Uint8Array.from({ length }, (_, i) => (view.getUint8(i >> 3) >> (i & 7)) & 1);
 }
 
+/** The page that a reply carries, of the shape and labels of another; null where its bytes do not make one. */
+function readPage(
+  { dtype, parameters }: PageReply,
+  [values, absent]: readonly DataView[],
+  { rows, columns, layers, components }: Matrix,
+): Matrix | null {
+  const cells = rows * columns;
+  const bits = Math.ceil(cells / 8);
+  if (values?.byteLength !== cells * cellBytes(dtype) || absent === undefined) return null;
+  if (absent.byteLength !== 0 && absent.byteLength !== bits) return null;
+  return {
+    rows,
+    columns,
+    values: readNumbers(values, dtype),
+    absent: unpackBits(absent, cells),
+    layers,
+    components,
+    parameters,
+  };
+}
+
+const cellBytes = (dtype: "f4" | "f8") => (dtype === "f4" ? 4 : 8);
+
 /** The bytes of one page, where `view` holds those of all; all of them where it holds those of one. */
 function pageOf(view: DataView, page: number, pageBytes: number): DataView {
   return view.byteLength <= pageBytes
@@ -162,7 +190,7 @@ export function stateReader(model: Model): () => State {
         return {
           rows,
           columns,
-          values: readNumbers(pageOf(values, page, (dtype === "f4" ? 4 : 8) * rows * columns), dtype),
+          values: readNumbers(pageOf(values, page, cellBytes(dtype) * rows * columns), dtype),
           absent: unpackBits(pageOf(absent, page, Math.ceil((rows * columns) / 8)), rows * columns),
           layers,
           components,
@@ -189,7 +217,7 @@ export function stateReader(model: Model): () => State {
     (low: number, high: number, center: number): Domain => ({ low, high, center }),
   );
 
-  let shown: { pages: Pages; page: number } | null = null;
+  let shown: { pages: Pages; page: number; matrix: Matrix } | null = null;
 
   return () => {
     const selectors = readSelectors(model.get("_selectors"));
@@ -206,10 +234,12 @@ export function stateReader(model: Model): () => State {
       model.get("_parameters"),
     );
     let page = pageAt(selectors, model.get("position"));
+    let matrix = pages.at(page);
+    const missing = matrix === null ? page : null;
     // The old page stays in sight until the new one is here.
-    if (pages.at(page) === null) page = shown?.pages === pages ? shown.page : held;
-    shown = { pages, page };
-    const matrix = pages.at(page)!;
+    if (matrix === null && shown?.pages === pages) ({ page, matrix } = shown);
+    else if (matrix === null) [page, matrix] = [held, pages.at(held)!];
+    shown = { pages, page, matrix };
     const texts = pageTexts(selectors, page);
     const follows = model.get("_follows");
     const text = (name: "title" | "units", at: 0 | 1) =>
@@ -222,6 +252,7 @@ export function stateReader(model: Model): () => State {
       matrix,
       pages,
       page,
+      missing,
       scaleOver: model.get("scale_over"),
       fitted: model.get("_fitted"),
       rows: readRows(matrix.layers, model.get("layers")),
@@ -298,8 +329,12 @@ export interface Binding {
   /** Change traits: in every view at once, in Python at most every 60 ms, the last value always. */
   change(changes: Changes): void;
   select(cells: readonly CellId[]): void;
-  /** Show another page; a domain that fits follows it. */
+  /** Show another page, at once or when it is here; a domain that fits follows it. */
   turn(page: number): void;
+  /** Ask for the pages next to the shown one, where they are not here. */
+  lookAhead(): void;
+  /** The page that is awaited (null where none is), and why it is not here, in words. */
+  awaited(): { readonly page: number | null; readonly trouble: string };
   send(request: Request): void;
   stop(): void;
 }
@@ -337,8 +372,46 @@ export function bindModel(model: Model, readState: () => State, changed: () => v
     if (limits && !("_fitted" in changes)) write("_fitted", false);
     saveSoon();
   };
+  const turnNow = (page: number, sent: Domain | null) => {
+    const { pages, page: before, fitted, scaleOver } = readState();
+    const domain = fitted ? (pages.domain(page, scaleOver) ?? sent) : null;
+    change({
+      position: positionAt(pages.selectors, page),
+      ...(domain === null ? {} : fittingLimits(domain)),
+    });
+    fetcher.ahead(neighbours(pages.selectors, page, selectorBetween(pages.selectors, before, page)));
+  };
+  const fetcher = createFetcher(
+    {
+      send: (request) => model.send(request),
+      isHere: (page) => readState().pages.at(page) !== null,
+      keep(reply, buffers) {
+        const { pages, matrix: like } = readState();
+        const matrix = readPage(reply, buffers, like);
+        if (matrix !== null) pages.add(reply.page, matrix);
+        return matrix !== null;
+      },
+      arrived(page, { domain }) {
+        if (readState().missing === page) changed();
+        else turnNow(page, domain === null ? null : { low: domain[0], high: domain[1], center: domain[2] });
+      },
+      changed,
+    },
+    Math.floor(Math.random() * 2 ** 40),
+  );
+  const receive = (content: unknown, buffers: readonly DataView[]) => {
+    const reply = readReply(content);
+    if (reply !== null) fetcher.receive(reply, buffers);
+  };
+  const wantMissing = () => {
+    const { missing } = readState();
+    if (missing !== null && missing !== fetcher.awaited()) fetcher.want(missing);
+  };
+  model.on("msg:custom", receive);
   const listeners = DRAWN.map((name) => {
     const listener = () => {
+      if (name === "_values" || name === "_selectors") fetcher.reset();
+      if (name === "position") wantMissing();
       if (unsaved.has(name) && model.get(name) !== unsaved.get(name))
         model.set(name, unsaved.get(name) as never);
       else changed();
@@ -350,13 +423,16 @@ export function bindModel(model: Model, readState: () => State, changed: () => v
   return {
     change,
     turn(page) {
-      const { pages, fitted, scaleOver } = readState();
-      const domain = fitted ? pages.domain(page, scaleOver) : null;
-      change({
-        position: positionAt(pages.selectors, page),
-        ...(domain === null ? {} : fittingLimits(domain)),
-      });
+      if (readState().pages.at(page) === null) return fetcher.want(page);
+      fetcher.drop();
+      turnNow(page, null);
     },
+    lookAhead() {
+      const { pages, page } = readState();
+      wantMissing();
+      fetcher.ahead(neighbours(pages.selectors, page, selectorBetween(pages.selectors, page, page)));
+    },
+    awaited: () => ({ page: fetcher.awaited(), trouble: fetcher.trouble() }),
     select(cells) {
       const { matrix } = readState();
       write(
@@ -373,6 +449,8 @@ export function bindModel(model: Model, readState: () => State, changed: () => v
     },
     stop() {
       for (const remove of listeners) remove();
+      model.off("msg:custom", receive);
+      fetcher.stop();
       if (timer !== null) {
         clearTimeout(timer);
         save();

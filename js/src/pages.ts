@@ -30,12 +30,15 @@ export interface Pages {
   readonly count: number;
   /** The page at an index; null where it is not here. */
   at(page: number): Matrix | null;
+  /** Keep a page that was sent by itself; those added longest ago are let go where they take too much. */
+  add(page: number, matrix: Matrix): void;
   /** The domain that fits a page, or all pages of its metric; null where not all of them are here. */
   domain(page: number, over: "page" | "all"): Domain | null;
 }
 
 /** Twin of MOST_SAMPLED in scale.py: above this many values their median is an estimate. */
 const MOST_SAMPLED = 65_536;
+const MOST_KEPT_BYTES = 128_000_000;
 
 export function unpackSelectors(packed: readonly PackedSelector[]): Selector[] {
   return packed.map(({ dim, labels, texts }) => {
@@ -95,6 +98,23 @@ export function alikePages(selectors: readonly Selector[], page: number): number
   return every.filter((other) => placesAt(selectors, other)[titled] === place);
 }
 
+/** The pages before and after one, along a selector; those that there are, the next one first. */
+export function neighbours(selectors: readonly Selector[], page: number, selector: number): number[] {
+  const place = placesAt(selectors, page)[selector];
+  if (place === undefined) return []; // no selectors
+  return [place + 1, place - 1]
+    .filter((other) => other >= 0 && other < selectors[selector]!.labels.length)
+    .map((other) => turnedTo(selectors, page, selector, other));
+}
+
+/** The selector along which two pages differ; the last of several places where there is none. */
+export function selectorBetween(selectors: readonly Selector[], from: number, to: number): number {
+  const before = placesAt(selectors, from);
+  const differing = placesAt(selectors, to).findIndex((place, order) => place !== before[order]);
+  if (differing >= 0) return differing;
+  return selectors.reduce((found, { labels }, order) => (labels.length > 1 ? order : found), 0);
+}
+
 /** Title and units of a page where they follow it; null where they do not differ from page to page. */
 export function pageTexts(selectors: readonly Selector[], page: number): readonly [string, string] | null {
   const titled = selectors.findIndex(({ texts }) => texts.length > 0);
@@ -113,19 +133,28 @@ export function pageCaption(selectors: readonly Selector[], page: number, title:
 /** Pages from a source of matrices, each made once. */
 export function makePages(selectors: readonly Selector[], make: (page: number) => Matrix | null): Pages {
   const made = new Map<number, Matrix | null>();
+  const added = new Map<number, Matrix>();
   const domains = new Map<number, Domain>();
   const at = (page: number): Matrix | null => {
-    let matrix = made.get(page) ?? null;
-    if (matrix === null) {
-      matrix = make(page);
-      made.set(page, matrix);
-    }
-    return matrix;
+    if (added.has(page)) return added.get(page)!;
+    if (!made.has(page)) made.set(page, make(page));
+    return made.get(page)!;
   };
   return {
     selectors,
     count: pageCount(selectors),
     at,
+    add(page, matrix) {
+      added.delete(page);
+      added.set(page, matrix);
+      let bytes = 0;
+      for (const kept of added.values()) bytes += kept.values.byteLength;
+      for (const [old, { values }] of added) {
+        if (bytes <= MOST_KEPT_BYTES || old === page) break;
+        added.delete(old);
+        bytes -= values.byteLength;
+      }
+    },
     domain(page, over) {
       const alike = over === "all" ? alikePages(selectors, page) : [page];
       const known = over === "all" ? domains.get(alike[0]!) : undefined;

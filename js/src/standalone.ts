@@ -22,18 +22,26 @@ export function unpackState(packed: Packed): Packed {
   );
 }
 
-/** A model that only this page knows: changes are heard, nothing is saved and nobody answers. */
+/** A model that only this page knows: changes are heard, nothing is saved, and a request is answered by a refusal. */
 export function pageModel(state: Packed): Model {
   const listeners = new Map<string, Set<Listener>>();
+  const emit = (event: string, ...values: unknown[]) => {
+    for (const listener of [...(listeners.get(event) ?? [])]) listener(...values);
+  };
   const model = {
     get: (name: string) => state[name],
     set(name: string, value: unknown) {
       if (state[name] === value) return;
       state[name] = value;
-      for (const listener of [...(listeners.get(`change:${name}`) ?? [])]) listener();
+      emit(`change:${name}`);
     },
     save_changes() {},
-    send() {},
+    send(content: unknown) {
+      const { id } = content as { id?: number };
+      if (id === undefined) return;
+      const reply = { kind: "error", id, message: "a saved file holds only the one it was saved with" };
+      queueMicrotask(() => emit("msg:custom", reply, []));
+    },
     on(event: string, listener: Listener) {
       if (!listeners.has(event)) listeners.set(event, new Set());
       listeners.get(event)!.add(listener);

@@ -9,6 +9,7 @@ import reprlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,14 @@ import traitlets as t
 from layergrid import bundle, colormaps, outputs
 from layergrid import scale as scales
 from layergrid.arranging import DimNames, Dims, as_pages
+from layergrid.background import Background
 from layergrid.callbacks import Callbacks
 from layergrid.cell import Cell, cell_at, cell_of
 from layergrid.choices import selected_cells, shown_components, shown_layers
 from layergrid.cube import Coordinate
 from layergrid.data import matrix_to_dataarray
 from layergrid.matrix import Label
-from layergrid.messages import read_click
+from layergrid.messages import Click, PageRequest, error_reply, page_reply, read_request, request_id
 from layergrid.packing import ALL_PAGES, packed_page, packed_pages, packed_selectors
 from layergrid.pages import checked_position
 from layergrid.still import still_png
@@ -200,6 +202,7 @@ class LayerGrid(anywidget.AnyWidget):
         units: str | None = None,
         still: bool = True,
     ) -> None:
+        self._background = Background()
         pages = as_pages(data, layers=layers, components=components, dims=dims, rows=rows, columns=columns)
         self._pages, traits = packed_pages(pages)
         self._matrix = matrix = self._pages.matrix(0)
@@ -270,18 +273,20 @@ class LayerGrid(anywidget.AnyWidget):
             self._fitted = True
 
     def _fitting_domain(
-        self, over: str, vmin: float | None = None, vmax: float | None = None
+        self, over: str, vmin: float | None = None, vmax: float | None = None, page: int | None = None
     ) -> tuple[float, float, float]:
+        """Low, high and center that fit a page, by default the shown one, or all of its metric."""
         if over != "all" or len(self._pages) == 1:
             return scales.fitted_domain([self._matrix.values], 1, vmin, vmax)
-        alike = self._pages.alike(self._page)
-        if vmin is None and vmax is None and alike[0] in self._domains:
-            return self._domains[alike[0]]
-        values = (self._pages.matrix(index).values for index in alike)
-        domain = scales.fitted_domain(values, len(alike), vmin, vmax)
-        if vmin is None and vmax is None:
+        alike = self._pages.alike(self._page if page is None else page)
+        given = vmin is not None or vmax is not None
+        if given or alike[0] not in self._domains:
+            values = (self._pages.matrix(index).values for index in alike)
+            domain = scales.fitted_domain(values, len(alike), vmin, vmax)
+            if given:
+                return domain
             self._domains[alike[0]] = domain
-        return domain
+        return self._domains[alike[0]]
 
     @property
     def data(self) -> xarray.DataArray:
@@ -360,6 +365,7 @@ class LayerGrid(anywidget.AnyWidget):
     def close(self) -> None:
         """End the connection to the page; shown again, the grid opens a new one."""
         super().close()
+        self._background.close()
         self.__dict__.pop("_repr_mimebundle_", None)  # ipywidgets forbids to show a closed widget again
 
     def _view(self) -> View:
@@ -503,11 +509,30 @@ class LayerGrid(anywidget.AnyWidget):
 
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
         try:
-            click = read_click(content, self._shape)
+            request = read_request(content, self._shape, len(self._pages))
         except ValueError as error:
             _log.warning("a message from the page was refused: %s", error)
+            waiting = request_id(content)
+            if waiting is not None:
+                self.send(error_reply(waiting, str(error)))
             return
-        self._call(self._clicked, cell_at(self._matrix, click.row, click.column))
+        if isinstance(request, Click):
+            self._call(self._clicked, cell_at(self._matrix, request.row, request.column))
+        else:
+            # Reading may take long, and messages are handled where the user's cells run, unless a host has subshells.
+            self._background.run(partial(self._send_page, request))
+
+    def _send_page(self, request: PageRequest) -> None:
+        try:
+            with self._lock:
+                pages, over = self._pages, self.scale_over
+            traits = packed_page(pages, request.page)
+            domain = self._fitting_domain(over, page=request.page) if over == "all" else None
+            reply = page_reply(request, traits["_dtype"], traits["_parameters"], domain)
+            buffers = [traits["_values"], traits["_absent"]]
+        except Exception as error:  # whatever a file or a graph of tasks raises is said in the page
+            reply, buffers = error_reply(request.id, f"{type(error).__name__}: {error}"), []
+        self.send(reply, buffers)
 
     def _announce_selection(self, change: dict[str, Any]) -> None:
         self._call(self._selected, list(change["new"]))

@@ -172,3 +172,13 @@ test("title and units follow the metric where they are not set by hand", () => {
   const state = stateReader(model)();
   assert.deepEqual([state.title, state.units], ["mine", "s"]);
 });
+
+test("of pages that came one by one, the oldest are let go where they take too much", () => {
+  const { pages, matrix } = stateReader(steps({ _held: 0, _values: bytesOf(Float32Array.of(0, 1)) }))();
+  const large = { ...matrix, values: { byteLength: 100_000_000 } as Float32Array };
+  pages.add(1, large);
+  pages.add(2, large);
+  assert.equal(pages.at(1), null);
+  assert.equal(pages.at(2), large);
+  assert.notEqual(pages.at(0), null, "the page of the trait stays");
+});

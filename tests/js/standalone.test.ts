@@ -30,3 +30,14 @@ test("a change is heard once, and by nobody who left; the same value is no chang
   assert.equal(heard, 1);
   assert.equal(model.get("vmin"), 2);
 });
+
+test("a click asks for no answer, and a request is answered by a refusal", async () => {
+  const model = pageModel({});
+  const heard: unknown[] = [];
+  model.on("msg:custom", (content: unknown) => heard.push(content));
+  model.send({ kind: "click", row: 0, column: 0 });
+  model.send({ kind: "page", id: 3, page: 1 });
+  await Promise.resolve();
+  assert.equal(heard.length, 1);
+  assert.deepEqual([(heard[0] as { id: number }).id, (heard[0] as { kind: string }).kind], [3, "error"]);
+});

@@ -145,7 +145,8 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
         const { state } = drawn;
         grid.drawLabels(drawn);
         toolbar.draw(drawn);
-        selectors.draw(state);
+        const { page, trouble } = binding.awaited();
+        selectors.draw(state, page);
         chips.draw(state);
         side.style.width = `${sideWidth}px`;
         if (state.rows.length > 0 && state.columns.length > 0) {
@@ -153,7 +154,7 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
           details.draw(drawn, sideWidth);
           legend.draw(drawn);
         }
-        const text = [notice, state.notice].filter((part) => part !== "").join("\n");
+        const text = [notice, trouble, state.notice].filter((part) => part !== "").join("\n");
         setText(message, text);
         toggle(message, text !== "");
       },
@@ -250,6 +251,7 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
         if (destroyed) return;
         surroundings = createSurroundings();
         retheme();
+        binding.lookAhead();
       });
     },
     destroy() {

@@ -13,7 +13,8 @@ const CALM_STEP_MS = 1000;
 
 export interface Selectors {
   readonly root: HTMLElement;
-  draw(state: State): void;
+  /** Draw the shown page, or the one that is awaited. */
+  draw(state: State, awaited: number | null): void;
   destroy(): void;
 }
 
@@ -26,18 +27,24 @@ interface Control {
 export function createSelectors(turn: (page: number) => void): Selectors {
   const root = element("div", "layergrid-selectors", { role: "group", "aria-label": "Shown page" });
   let state: State | null = null;
+  let page = 0; // the shown one, or the awaited one
+  let waiting = false;
   let standing: readonly Selector[] | null = null;
   let controls: (Control | null)[] = [];
 
   const go = (order: number, place: number) => {
-    if (state !== null) turn(turnedTo(state.pages.selectors, state.page, order, place));
+    if (state !== null) turn(turnedTo(state.pages.selectors, page, order, place));
   };
   const rebuild = (selectors: readonly Selector[]) => {
     for (const control of controls) control?.destroy();
     controls = selectors.map((selector, order) => {
       if (selector.labels.length < 2) return null;
       const make = selector.numeric ? createSlider : createMenu;
-      return make(selector, (place) => go(order, place));
+      return make(
+        selector,
+        (place) => go(order, place),
+        () => waiting,
+      );
     });
     root.replaceChildren(...controls.flatMap((control) => (control === null ? [] : [control.root])));
     standing = selectors;
@@ -45,11 +52,14 @@ export function createSelectors(turn: (page: number) => void): Selectors {
 
   return {
     root,
-    draw(next) {
+    draw(next, awaited) {
       state = next;
+      page = awaited ?? next.page;
+      waiting = awaited !== null;
+      setAttributes(root, { "aria-busy": waiting ? "true" : null });
       const { selectors } = next.pages;
       if (selectors !== standing) rebuild(selectors);
-      const places = placesAt(selectors, next.page);
+      const places = placesAt(selectors, page);
       controls.forEach((control, order) => {
         control?.draw(places[order]!);
       });
@@ -80,7 +90,11 @@ function createMenu({ dim, labels }: Selector, go: (place: number) => void): Con
   };
 }
 
-function createSlider({ dim, labels }: Selector, go: (place: number) => void): Control {
+function createSlider(
+  { dim, labels }: Selector,
+  go: (place: number) => void,
+  isWaiting: () => boolean,
+): Control {
   const last = labels.length - 1;
   const range = element("input", "layergrid-range", {
     type: "range",
@@ -104,7 +118,7 @@ function createSlider({ dim, labels }: Selector, go: (place: number) => void): C
   };
   const next = () => {
     if (place >= last) return stop();
-    go(place + 1);
+    if (!isWaiting()) go(place + 1);
     timer = setTimeout(next, stepInterval(labels.length));
   };
   const play = button("layergrid-link layergrid-play", "play", `Show one ${dim} after the other`, () => {
