@@ -140,7 +140,7 @@ def test_labels_of_ones_own_choose_from_a_mapping():
         (
             {"h.0.w": np.ones((2, 3))},
             ValueError,
-            r"'h.0.w' has an array of shape \(2, 3\); reduce each first",
+            r"'h.0.w' has an array of shape \(2, 3\); measure them with layergrid",
         ),
         ({"h.0.mlp.c_fc.weight": 10**400}, ValueError, "'h.0.mlp.c_fc.weight' holds .*beyond float64"),
         (

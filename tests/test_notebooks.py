@@ -21,7 +21,8 @@ def test_the_notebook_runs_top_to_bottom(path, tmp_path):
     notebook = nbformat.read(tmp_path / path.name, as_version=4)
     nbclient.NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}}).execute()
     shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
-    grids = [output for output in shown if "application/vnd.jupyter.widget-view+json" in output.get("data", {})]
+    views = [output for output in shown if "application/vnd.jupyter.widget-view+json" in output.get("data", {})]
+    grids = [view for view in views if "LayerGrid" in view.data["text/plain"]]  # others are progress bars
     assert grids
     assert all("image/png" in output.data for output in grids)
 

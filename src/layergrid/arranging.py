@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -32,11 +33,22 @@ def as_pages(
     columns: DimNames | None = None,
 ) -> Pages:
     """The pages of any data; see `layergrid.LayerGrid`. Input of two dims that asks for no more costs no more."""
+    if holds_tensors(x):
+        from layergrid.scanning import FIRST_LOOK, scan
+
+        x = scan(x, FIRST_LOOK)
     if dims is None and rows is None and columns is None and not _has_more_dims(x):
         return one_page(as_matrix(x, layers=layers, components=components))
     cube = _cube(x, dims)
     row_dims, column_dims = _axes(cube, rows, columns)
     return _arranged(cube, row_dims, column_dims, layers, components)
+
+
+def holds_tensors(x: Any) -> bool:
+    """Whether x is a model, which must be measured first: a path, a module, or a mapping of matrices, nested or not."""
+    if isinstance(x, Mapping) and not _is_labelled(x):  # a Dataset is a mapping too
+        return any(isinstance(value, Mapping) or len(getattr(value, "shape", ())) > 1 for value in x.values())
+    return isinstance(x, str | os.PathLike) or callable(getattr(x, "named_parameters", None))
 
 
 def _has_more_dims(x: Any) -> bool:

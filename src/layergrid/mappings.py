@@ -44,7 +44,7 @@ def from_mapping(x: Mapping[Any, Any]) -> Matrix:
     if tensor is not None:
         raise ValueError(
             f"a mapping holds one number per parameter name, but {tensor!r} has an array of shape "
-            f"{tuple(x[tensor].shape)}; reduce each first, as {{name: w.std() for name, w in x.items()}}"
+            f"{tuple(x[tensor].shape)}; measure them with layergrid.scan(x)"
         )
     if not scalars:
         from layergrid.tables import from_columns

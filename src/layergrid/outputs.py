@@ -35,7 +35,8 @@ _runs: dict[str, _Run] = {}
 def show(widget: Closable) -> None:
     """Take note that the running cell shows a widget; once it has run, close what its last run showed and nobody holds.
 
-    Not before: the page would take the old grid apart while it waits for the new one. Outside a notebook, or where the front-end does not tell cells apart, nothing happens.
+    Not before: the page would take the old grid apart while it waits for the new one. Outside a notebook, or where the
+    front-end does not tell cells apart, nothing happens.
     """
     cell, message = _running_cell()
     if cell == "":

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Metric = str | Callable[..., float]
 
+FIRST_LOOK = ("rms", "absmax", "kurtosis", "sparsity")
+"""What is measured of a model that is drawn without saying what: one pass over the bytes gives them all."""
+
 # Measured beside whatever is asked for, in the same pass, so that damaged weights do not go unnoticed.
 _COUNTS = ("nan_count", "inf_count")
 

@@ -57,10 +57,12 @@ class LayerGrid(anywidget.AnyWidget):
 
     Parameters
     ----------
-    data : anything that `layergrid.as_dataarray` takes, one number per (layer, component); or more dims: a
-        DataArray, a Dataset (whose variables are one more dim, ``metric``), an array with `dims`. Dims that are
-        neither rows nor columns are chosen along in the page, by a slider or a menu; see `position`. Where all
-        pages take more than 8 MB, or are computed by dask, each is read from `data` when it is shown
+    data : anything that `layergrid.as_dataarray` takes, one number per (layer, component); a model, which is
+        scanned for a first look: the path or URL of a checkpoint, a module, a mapping of arrays; or more dims:
+        a DataArray, a Dataset such as `layergrid.scan` gives (whose variables are one more dim, ``metric``), an
+        array with `dims`. Dims that are neither rows nor columns are chosen along in the page, by a slider or a
+        menu; see `position`. Where all pages take more than 8 MB, or are computed by dask, each is read from
+        `data` when it is shown
     layers, components : labels of the rows (ints or strings) and columns (strings), where the data has none
     dims : names of an array's axes, as ("step", "layer", "component"), or a mapping of names to labels
     rows, columns : the dim, or several nested ones, along each axis; by default "layer", and "component" with

@@ -105,7 +105,10 @@ def _open_file(file: ByteFile, folder: Folder, on_error: Literal["raise", "skip"
         return npz_file(file)
     if file.label.endswith(".safetensors") or magic[8:9] == b"{":
         return single_safetensors(file, folder, on_error)
-    raise SourceError(f"{file.label} is no checkpoint that can be read; supported: .safetensors, .gguf and .npz")
+    raise SourceError(
+        f"{file.label} is no checkpoint that can be read; supported: .safetensors, .gguf and .npz; "
+        "layergrid.read takes the logs and tables of other tools"
+    )
 
 
 def _open_folder(folder: Folder, on_error: Literal["raise", "skip"]) -> Source:
