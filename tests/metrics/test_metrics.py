@@ -26,6 +26,7 @@ MATRICES = {
     "float64": RNG.standard_normal((200, 150)) * 1e3,
     "float16": NORMAL.astype(np.float16),
     "tiny": np.array([[1.0, 2.0], [3.0, 5.0]], np.float32),
+    "heavy tails": RNG.standard_t(2.5, (700, 701)).astype(np.float32),
     "drifting": np.concatenate([np.zeros(70000), RNG.normal(1e4, 1, 70000)]).reshape(2, -1).astype(np.float32),
 }
 ENTRIES = {
@@ -67,6 +68,31 @@ def test_quantiles_are_those_of_the_sorted_entries(case):
     found = measure(as_tensor(MATRICES[case]), ["quantiles(0, 0.1, 0.5, 0.999, 1)"])
     expected = np.quantile(MATRICES[case].astype(np.float64), [0, 0.1, 0.5, 0.999, 1])
     np.testing.assert_allclose(found["quantiles(0, 0.1, 0.5, 0.999, 1)"], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["BF16", "F16"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_16_bit_floats_may_lie_at_any_address_and_be_of_odd_number(dtype, first):
+    wide = RNG.standard_normal(300_002).astype(np.float32)
+    wide[5:8] = 0, 2**-20, -(2**-24)  # the last two are subnormal in float16
+    stored = (wide.view(np.uint32) >> 16).astype(np.uint16) if dtype == "BF16" else wide.astype(np.float16)
+    stored = stored[first:]
+    tensor = Tensor("w", stored.shape, dtype, lambda start, stop: stored[start:stop])
+    exact = widen(stored, dtype).astype(np.float64)
+    for names in (["norm", "zeros", "sparsity(0.01)"], list(ENTRIES)[:-1]):
+        for name, value in measure(tensor, names).items():
+            assert value == pytest.approx(ENTRIES[name](exact), rel=1e-5), name
+
+
+@pytest.mark.parametrize("place", [100, 101])
+def test_a_nan_in_either_half_of_a_word_is_found(place):
+    for values in (np.ones(1000, np.float16), np.ones(1000, np.float32)):
+        values[place] = np.nan
+        stored = values if values.dtype == np.float16 else (values.view(np.uint32) >> 16).astype(np.uint16)
+        tensor = Tensor(
+            "w", (1000,), "F16" if values is stored else "BF16", lambda start, stop, s=stored: s[start:stop]
+        )
+        assert measure(tensor, ["nan_count", "inf_count"]) == {"nan_count": 1, "inf_count": 0}
 
 
 @pytest.mark.parametrize("dtype", ["BF16", "F16", "F8_E4M3", "I8", "I16", "I32", "BOOL"])
@@ -144,6 +170,21 @@ def test_spectral_metrics_agree_with_the_svd(case, together):
         assert found[name] == pytest.approx(reference(singular), rel=accuracy), name
 
 
+@pytest.mark.parametrize("case", MATRICES)
+def test_alpha_of_a_matrix_is_that_of_its_singular_values(case):
+    singular = np.linalg.svd(MATRICES[case].astype(np.float64), compute_uv=False)
+    expected = _weightwatcher_alpha(singular**2) if (singular**2 > 1e-5).sum() > 1 else math.nan
+    found = measure(as_tensor(MATRICES[case]), ["effective_rank", "alpha"])["alpha"]
+    assert found == pytest.approx(expected, rel=1e-6, nan_ok=True)
+
+
+@pytest.mark.parametrize("case", MATRICES)
+def test_each_singular_value_is_that_of_the_svd(case):
+    singular = np.linalg.svd(MATRICES[case].astype(np.float64), compute_uv=False)
+    found = measure(as_tensor(MATRICES[case]), ["singular_values(1000)"])["singular_values(1000)"]
+    np.testing.assert_allclose(found[: singular.size], singular, rtol=1e-6, atol=1e-14 * singular[0])
+
+
 def test_singular_values_beyond_the_last_are_nan():
     found = measure(as_tensor(np.diag([3.0, 4.0])), ["singular_values(3)", "condition"])
     np.testing.assert_allclose(found["singular_values(3)"], [4, 3, np.nan])
@@ -162,7 +203,7 @@ def _weightwatcher_alpha(eigenvalues):
     exponents, distances = np.zeros(count - 1), np.ones(count - 1)
     for i, start in enumerate(data[:-1]):
         n = count - i
-        if few and n < 8:
+        if few and n < 8 and i > 0:
             continue
         exponents[i] = 1 + (n - few) / np.log(data[i:] / start).sum()
         distances[i] = np.abs(1 - (data[i:] / start) ** (1 - exponents[i]) - np.arange(n) / n).max()

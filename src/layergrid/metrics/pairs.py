@@ -50,11 +50,11 @@ def _sums(base: Tensor, other: Tensor) -> tuple[float, float, float, float, int]
         stop = min(start + _BLOCK, base.size)
         a = widen(base.read(start, stop), base.dtype).astype(np.float64)
         b = widen(other.read(start, stop), other.dtype).astype(np.float64)
-        aa += float(a @ a)
-        bb += float(b @ b)
-        ab += float(a @ b)
+        aa += float(np.dot(a, a))
+        bb += float(np.dot(b, b))
+        ab += float(np.dot(a, b))
         np.subtract(b, a, out=a)
-        dd += float(a @ a)
+        dd += float(np.dot(a, a))
         changed += int(np.count_nonzero(a != 0))
     return aa, bb, ab, dd, changed
 

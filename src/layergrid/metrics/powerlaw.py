@@ -15,8 +15,8 @@ def alpha(eigenvalues: np.ndarray) -> float:
 
     Maximum likelihood from each eigenvalue on; that start is kept whose Kolmogorov-Smirnov distance is
     smallest. A start is skipped where the distance at 64 of its points, a lower bound, already exceeds the
-    best one found. Below 20 eigenvalues WeightWatcher corrects the bias and wants 8 in the tail; so does
-    this.
+    best one found. Below 20 eigenvalues WeightWatcher corrects the bias and wants 8 in the tail, or all where
+    there are fewer; so does this.
 
     References
     ----------

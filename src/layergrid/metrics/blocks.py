@@ -1,0 +1,182 @@
+"""Sums over a tensor, taken block by block in one pass.
+
+A block stays in the processor's cache while every sum of it is taken: in float32 where that is accurate enough,
+else in float64. Whether it is enough shows in the sums themselves: one that overflowed, underflowed, lost its
+digits or met a NaN sends the block to float64.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from layergrid.metrics.decoder import Decoder
+from layergrid.metrics.summary import Needs, Summary
+from layergrid.tensor import Tensor, widen
+
+BLOCK = 1 << 17
+"""Entries summed at a time. Fewer would suit the cache better, but threads then spend their time waiting for each
+other: numpy gives up the interpreter's lock once per operation."""
+
+_RUN = 1 << 12
+"""Entries summed in float32 before float64 takes over: a longer sum would lose small terms beside large ones."""
+
+_ONES = np.ones(_RUN, np.float32)
+
+# A float32 sum of squares within these bounds neither overflowed nor lost digits to underflow. The upper one also
+# shows the NaN and infinities of float16, which are decoded as 65536 and more.
+_LEAST, _MOST = 1e-24, 4e9
+
+
+def summarize(tensor: Tensor, needs: Needs) -> Summary:
+    """The sums that `needs` asks for, in one pass."""
+    summary = Summary(below=dict.fromkeys(needs.eps, 0))
+    step = codes_at_once(tensor.dtype)
+    decode = Decoder(tensor.dtype, min(step, tensor.size), needs.signed)
+    scratch = _Scratch(min(BLOCK, tensor.size))
+    for start in range(0, tensor.size, step):
+        stop = min(start + step, tensor.size)
+        low, high = math.inf, -math.inf
+        for block, codes in decode(tensor.read(start, stop)):
+            single = block.dtype == np.float32 and not needs.third
+            ends = _add_single(summary, block, needs, scratch) if single else None
+            if ends is None:
+                ends = _add_double(summary, widen(codes, tensor.dtype).astype(np.float64), needs)
+            low, high = min(low, ends[0]), max(high, ends[1])
+        summary.low, summary.high = min(summary.low, low), max(summary.high, high)
+        summary.pieces.append((start, stop, low, high))
+    return summary
+
+
+def codes_at_once(dtype: str) -> int:
+    """How many codes make one block, or two of pairs."""
+    return 2 * BLOCK if dtype in ("BF16", "F16") else BLOCK
+
+
+class _Scratch:
+    """Room for a block's intermediate results."""
+
+    def __init__(self, size: int) -> None:
+        self.work = np.empty(size, np.float32)
+        self.squares = np.empty(size, np.float32)
+        self.mask = np.empty(size, np.bool_)
+
+
+def _add_single(summary: Summary, block: np.ndarray, needs: Needs, scratch: _Scratch) -> tuple[float, float] | None:
+    """Add a float32 block by float32 sums; None, and nothing added, where those would not be accurate.
+
+    Returns
+    -------
+    the smallest and the largest entry; bounds of them where only magnitudes are needed; else infinite
+    """
+    count = block.size
+    work = scratch.work[:count]
+    square = _sum_of_products(block, block)
+    if not _LEAST < square < _MOST:  # NaN fails every comparison
+        return None
+    if (needs.sum or needs.order) and not _add_moments(summary, block, square, needs, scratch):
+        return None
+    summary.count += count
+    summary.square += square
+    low, high = -math.inf, math.inf
+    if needs.extremes:
+        low, high = float(block.min()), float(block.max())
+    if needs.zeros:
+        summary.zeros += count_true(np.equal(block, 0, out=scratch.mask[:count]))
+    if needs.magnitude or needs.largest or needs.eps:
+        np.abs(block, out=work)
+        if needs.magnitude:
+            summary.magnitude += _sum(work)
+        if needs.largest and not needs.extremes:
+            high = float(work.max())
+            low = -high
+        for eps in needs.eps:
+            summary.below[eps] += count_true(np.less_equal(work, float32_below(eps), out=scratch.mask[:count]))
+    return low, high
+
+
+def _add_moments(summary: Summary, block: np.ndarray, square: float, needs: Needs, scratch: _Scratch) -> bool:
+    """Add the sums of powers of the deviations; False, and nothing added, where they would not be accurate."""
+    count = block.size
+    deviation, second, shift = block, square, 0.0
+    # Moments about zero serve where the mean is small beside the spread, as that of weights is.
+    if 16 * summary.mean**2 * summary.moment_count > summary.moments[0]:
+        shift = float(np.float32(summary.mean))
+        deviation = np.subtract(block, np.float32(shift), out=scratch.work[:count])
+        second = _sum_of_products(deviation, deviation)
+    offset = (float(block.sum(dtype=np.float64)) - count * shift if needs.sum else _sum(deviation)) / count
+    if not second > _LEAST or offset * offset * count > second / 4:
+        return False
+    third = fourth = 0.0
+    if needs.order == 4:
+        squares = np.multiply(deviation, deviation, out=scratch.squares[:count])
+        third, fourth = _sum_of_products(deviation, squares), _sum_of_products(squares, squares)
+        if not _LEAST < fourth < 1e36:
+            return False
+    summary.add_moments(count, shift + offset, _centered(count, offset, second, third, fourth))
+    return True
+
+
+def _sum_of_products(first: np.ndarray, second: np.ndarray) -> float:
+    """Of two float32 arrays, by runs.
+
+    As one product of many short rows and columns, since numpy gives up the interpreter's lock for that, and not
+    for a row and a column alone.
+    """
+    whole = first.size - first.size % _RUN
+    runs = np.matmul(first[:whole].reshape(-1, 1, _RUN), second[:whole].reshape(-1, _RUN, 1))
+    return math.fsum(runs.ravel().tolist()) + float(np.dot(first[whole:], second[whole:]))
+
+
+def _sum(values: np.ndarray) -> float:
+    """Of a float32 array, by runs."""
+    whole = values.size - values.size % _RUN
+    runs = np.matmul(values[:whole].reshape(-1, _RUN), _ONES)
+    return math.fsum(runs.tolist()) + float(np.dot(values[whole:], _ONES[: values.size - whole]))
+
+
+def count_true(mask: np.ndarray) -> int:
+    """How many are true; as bytes, since numpy counts booleans without giving up the interpreter's lock."""
+    return int(np.count_nonzero(mask.view(np.uint8)))
+
+
+def _centered(count: int, offset: float, second: float, third: float, fourth: float) -> tuple[float, float, float]:
+    """Central moments (sums of powers) from sums about a point that lies `offset` below the mean."""
+    square = offset * offset
+    return (
+        second - count * square,
+        third - 3 * offset * second + 2 * count * square * offset,
+        fourth - 4 * offset * third + 6 * square * second - 3 * count * square * square,
+    )
+
+
+def float32_below(limit: float) -> np.float32:
+    """The largest float32 that is at most `limit`: float32 entries compare with it as they would with `limit`."""
+    with np.errstate(over="ignore"):
+        near = np.float32(limit)
+    return near if float(near) <= limit else np.nextafter(near, np.float32(-np.inf))
+
+
+def _add_double(summary: Summary, block: np.ndarray, needs: Needs) -> tuple[float, float]:
+    """Add a float64 block, whatever it holds; its smallest and largest entry."""
+    nan = int(np.count_nonzero(np.isnan(block)))
+    inf = int(np.count_nonzero(np.isinf(block)))
+    summary.count += block.size
+    summary.nan += nan
+    summary.inf += inf
+    summary.square += float(np.dot(block, block))
+    summary.zeros += int(np.count_nonzero(block == 0))
+    magnitudes = np.abs(block)
+    summary.magnitude += float(magnitudes.sum())
+    for eps in needs.eps:
+        summary.below[eps] += int(np.count_nonzero(magnitudes <= eps))
+    if needs.sum or needs.order or needs.third:
+        mean = float(block.mean())
+        deviation = block - mean
+        # The mean was rounded, and what it missed matters where entries nearly cancel.
+        rest = float(deviation.mean()) if math.isfinite(mean) else 0.0
+        squares = deviation * deviation
+        second, third, fourth = float(squares.sum()), float(np.dot(squares, deviation)), float(np.dot(squares, squares))
+        summary.add_moments(block.size, mean + rest, _centered(block.size, rest, second, third, fourth))
+    return float(block.min()), float(block.max())
