@@ -1,6 +1,8 @@
 """A selection to the formats of the tools that come next."""
 
+import json
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +12,8 @@ from hypothesis import strategies as st
 
 from layergrid.recipes import recipe
 
+# Selections and their patterns; read by the page's tests too.
+PATTERNS = Path(__file__).parent / "fixtures" / "patterns.json"
 LAYERS = 12
 PARTS = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.o_proj", "mlp.up_proj", "mlp.down_proj"]
 ALL = [f"model.layers.{layer}.{part}.weight" for layer in range(LAYERS) for part in PARTS]
@@ -138,6 +142,11 @@ def test_dots_and_brackets_in_names_stand_for_themselves():
 def test_experts_of_some_layers_stay_few_alternatives():
     names = [f"layers.{layer}.mlp.experts.{e}.up_proj.weight" for layer in (1, 2) for e in range(64)]
     assert recipe(names, "regex") == r"^layers\.[12]\.mlp\.experts\.(?:[0-9]|[1-5][0-9]|6[0-3])\.up_proj$"
+
+
+@pytest.mark.parametrize("case", json.loads(PATTERNS.read_text()), ids=lambda case: case["names"][0])
+def test_python_writes_the_pattern_that_the_page_writes(case):
+    assert recipe(case["names"], "regex") == case["regex"]
 
 
 # --- Tools -----------------------------------------------------------------------------------------------

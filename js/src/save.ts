@@ -3,6 +3,7 @@ import type { Figure } from "./figure.ts";
 import { exactNumber } from "./format.ts";
 import { parameterName } from "./labels.ts";
 import { positionAt } from "./pages.ts";
+import { exactPattern, moduleName } from "./pattern.ts";
 
 /** A leading character that a spreadsheet would take for a formula (OWASP, CSV injection). */
 const FORMULA_START = /^[=+\-@\t\r]/;
@@ -46,17 +47,27 @@ export function csvTable({ state }: Figure): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** The selected cells by tensor name where known, else as "layer component". */
-export function selectedNames({ state }: Figure): string {
+export const COPY_FORMATS = ["names", "modules", "regex", "PEFT"] as const;
+export type CopyFormat = (typeof COPY_FORMATS)[number];
+
+/**
+ * The selected cells in a format: tensor names, their modules, one pattern for exactly these modules, or that pattern
+ * as the arguments of PEFT's LoraConfig. Where a cell has no name known, "layer component" for each whatever the format.
+ */
+export function selectedText({ state }: Figure, format: CopyFormat): string {
   const { matrix, selection } = state;
-  return selection
-    .map((cell) => {
-      const row = Math.floor(cell / matrix.columns);
-      const column = cell % matrix.columns;
-      const layer = matrix.layers.at(row);
-      return (
-        parameterName(matrix.parameters, row, column, layer) || `${layer} ${matrix.components.at(column)}`
-      );
-    })
-    .join("\n");
+  const cells = selection.map((cell) => {
+    const row = Math.floor(cell / matrix.columns);
+    const column = cell % matrix.columns;
+    const layer = matrix.layers.at(row);
+    const name = parameterName(matrix.parameters, row, column, layer);
+    return { name, place: `${layer} ${matrix.components.at(column)}` };
+  });
+  if (cells.some(({ name }) => name === "")) return cells.map(({ name, place }) => name || place).join("\n");
+  const names = [...new Set(cells.map(({ name }) => name))];
+  if (format === "names") return names.join("\n");
+  const modules = [...new Set(names.map(moduleName))];
+  if (format === "modules") return modules.join("\n");
+  const pattern = exactPattern(modules);
+  return format === "regex" ? `^${pattern}$` : JSON.stringify({ target_modules: pattern });
 }

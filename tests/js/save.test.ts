@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { figureMaker } from "../../js/src/figure.ts";
-import { csvTable, csvText, selectedNames } from "../../js/src/save.ts";
+import { COPY_FORMATS, csvTable, csvText, selectedText } from "../../js/src/save.ts";
 import { bytesOf, stateOf } from "./fake.ts";
 
 const figureOf = (changes = {}) =>
@@ -59,16 +59,33 @@ test("text is no formula, and is quoted where it must be", () => {
   ]);
 });
 
-test("selected cells are named by their tensors, else by their labels", () => {
-  assert.equal(
-    selectedNames(
-      figureOf({
-        selection: [
-          [1, "attn.q"],
-          [0, "mlp.up"],
-        ],
-      }),
-    ),
-    "h.1.q\n0 mlp.up",
+const SELECTED: [number, string][] = [
+  [1, "attn.q"],
+  [0, "attn.q"],
+];
+
+test("the selection is copied as tensors, as modules, and as a pattern for exactly these", () => {
+  const figure = figureOf({
+    selection: SELECTED,
+    _parameters: { templates: ["h.{layer}.q.weight", null, null] },
+  });
+  assert.deepEqual(
+    COPY_FORMATS.map((format) => selectedText(figure, format)),
+    [
+      "h.1.q.weight\nh.0.q.weight",
+      "h.1.q\nh.0.q",
+      String.raw`^h\.[01]\.q$`,
+      String.raw`{"target_modules":"h\\.[01]\\.q"}`,
+    ],
   );
+});
+
+test("cells of one tensor name it once", () => {
+  const figure = figureOf({ selection: SELECTED, _parameters: { templates: ["all.qkv", null, null] } });
+  assert.equal(selectedText(figure, "names"), "all.qkv");
+});
+
+test("selected cells are named by their labels where a tensor is not known, whatever the format", () => {
+  const figure = figureOf({ selection: [...SELECTED, [0, "mlp.up"]] });
+  assert.equal(selectedText(figure, "regex"), "h.1.q\nh.0.q\n0 mlp.up");
 });

@@ -5,7 +5,7 @@ import { counted } from "../format.ts";
 import { groupRuns } from "../labels.ts";
 import { gridHeight, largestGridWidth } from "../layout.ts";
 import { type Binding, type Matrix, MOST_SELECTED, type State } from "../model.ts";
-import { selectedNames } from "../save.ts";
+import { selectedText } from "../save.ts";
 import { frameScheduler } from "../schedule.ts";
 import type { CellId } from "../selection.ts";
 import style from "../style.css";
@@ -121,8 +121,8 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
         window_ = null;
         binding.change({ layers: null });
       },
-      copyNames: () => {
-        if (figure !== null) copyText(selectedNames(figure));
+      copySelection: (format) => {
+        if (figure !== null) copyText(selectedText(figure, format));
       },
       save: (format) => {
         if (figure === null) return;

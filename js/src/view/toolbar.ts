@@ -5,6 +5,7 @@ import type { Figure } from "../figure.ts";
 import { counted, numberFormat } from "../format.ts";
 import { type Changes, fittingLimits } from "../model.ts";
 import { fittedDomain } from "../pages.ts";
+import { COPY_FORMATS, type CopyFormat } from "../save.ts";
 import { SCALE_KINDS, type ScaleKind } from "../scale.ts";
 import { quantile } from "../statistics.ts";
 import { movedLimit } from "./colorbar.ts";
@@ -25,7 +26,7 @@ export interface ToolbarActions {
   change(changes: Changes): void;
   fit(): void;
   showAllLayers(): void;
-  copyNames(): void;
+  copySelection(format: CopyFormat): void;
   save(format: "png" | "csv"): void;
 }
 
@@ -103,11 +104,18 @@ export function createToolbar(actions: ToolbarActions): Toolbar {
   );
   const fit = button("layergrid-link", "fit", "Show the whole grid again (key: f)", actions.fit);
   const layers = button("layergrid-link", "", "Show all layers again", actions.showAllLayers);
-  const copy = button(
-    "layergrid-link",
-    "copy names",
-    "Copy the selected cells' tensor names, or layer and component",
-    actions.copyNames,
+  let format: CopyFormat = "names";
+  const formats = menu("Format of what is copied", COPY_FORMATS, (choice) => {
+    format = choice as CopyFormat;
+  });
+  const copy = element(
+    "span",
+    "layergrid-field",
+    {},
+    button("layergrid-link", "copy", "Copy the selected cells: their tensors, or layer and component", () =>
+      actions.copySelection(format),
+    ),
+    formats,
   );
   const png = button("layergrid-link", "PNG", "Save a picture of what is shown", () => actions.save("png"));
   const csv = button("layergrid-link", "CSV", "Save the shown values as a table", () => actions.save("csv"));
