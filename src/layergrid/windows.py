@@ -112,9 +112,15 @@ class Blocks:
         """True where no cell of the block is there; None where all are there."""
         return None if self.counts is None else self.counts == 0
 
-    def __getitem__(self, part: tuple[slice, slice]) -> Blocks:
+    def __getitem__(self, part: Any) -> Blocks:
         counts = None if self.counts is None else self.counts[part]
         return Blocks(self.mean[part], self.min[part], self.max[part], counts)
+
+    def fill(self, other: Blocks) -> None:
+        """Copy other blocks here."""
+        self.mean[:], self.min[:], self.max[:] = other.mean, other.min, other.max
+        if self.counts is not None:
+            self.counts[:] = other.counts
 
     @property
     def transposed(self) -> Blocks:
@@ -158,7 +164,7 @@ def reduce_cells(
     with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
         for part, cells in _tiles(shape, (rows, columns), row_factor, column_factor):
             gone = None if absent is None else absent[cells]
-            _copy(into, part, _reduced_tile(codes[cells], dtype, row_factor, column_factor, gone))
+            into[part].fill(_reduced_tile(codes[cells], dtype, row_factor, column_factor, gone))
     return into
 
 
@@ -330,9 +336,3 @@ def _tiles(
                     slice(left * column_factor, (left + wide) * column_factor),
                 ),
             )
-
-
-def _copy(target: Blocks, part: tuple[slice, slice], made: Blocks) -> None:
-    target.mean[part], target.min[part], target.max[part] = made.mean, made.min, made.max
-    if target.counts is not None:
-        target.counts[part] = made.counts
