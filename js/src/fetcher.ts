@@ -1,5 +1,5 @@
 /** Pages that are asked for one by one: which to ask for next, and what to say while one is awaited. */
-import type { ErrorReply, PageReply, PageRequest, Reply } from "./messages.ts";
+import type { ErrorReply, PageReply, PageRequest } from "./messages.ts";
 
 const MOST_IN_FLIGHT = 2;
 const PATIENCE_MS = 3000;
@@ -11,7 +11,7 @@ export interface Fetcher {
   drop(): void;
   /** Ask for pages that may be wanted soon, in place of those that were, as long as none is awaited. */
   ahead(pages: readonly number[]): void;
-  receive(reply: Reply, buffers: readonly DataView[]): void;
+  receive(reply: PageReply | ErrorReply, buffers: readonly DataView[]): void;
   /** The page that is awaited; null where none is. */
   awaited(): number | null;
   /** Why an awaited page is not here, in words; "" where there is nothing to say. */

@@ -4,10 +4,10 @@ import { bindModel, type Model, stateReader, type Traits } from "./model.ts";
 import { pageModel, savedState } from "./standalone.ts";
 import { createPage } from "./view/page.ts";
 
-function draw(model: Model, el: HTMLElement): () => void {
+function draw(model: Model, el: HTMLElement, hasKernel: boolean): () => void {
   const readState = stateReader(model);
   const binding = bindModel(model, readState, () => page.request());
-  const page = createPage(el, readState, binding);
+  const page = createPage(el, readState, binding, hasKernel);
   page.drawNow();
   return () => {
     page.destroy();
@@ -16,8 +16,8 @@ function draw(model: Model, el: HTMLElement): () => void {
 }
 
 const state = savedState(document);
-if (state !== null) draw(pageModel(state), document.getElementById("layergrid")!);
+if (state !== null) draw(pageModel(state), document.getElementById("layergrid")!, false);
 
 export default {
-  render: ({ model, el }: RenderProps<Traits>) => draw(model, el),
+  render: ({ model, el }: RenderProps<Traits>) => draw(model, el, true),
 };

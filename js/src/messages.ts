@@ -19,7 +19,23 @@ export interface PageRequest {
   readonly page: number;
 }
 
-export type Request = ClickMessage | PageRequest;
+/** The findings are wanted; they arrive as state, and then the reply of the same id. */
+export interface FindingsRequest {
+  readonly kind: "findings";
+  readonly id: number;
+}
+
+/** Do the numbers bear out a sentence? Exactly one reply of the same id follows. */
+export interface ClaimRequest {
+  readonly kind: "claim";
+  readonly id: number;
+  readonly claim: string;
+}
+
+export type Request = ClickMessage | PageRequest | FindingsRequest | ClaimRequest;
+
+/** Twin of LONGEST_CLAIM in messages.py. */
+export const LONGEST_CLAIM = 1000;
 
 /** Goes with two buffers: values as `_values` has them, and absent cells as `_absent`. */
 export interface PageReply {
@@ -38,11 +54,25 @@ export interface ErrorReply {
   readonly message: string;
 }
 
-export type Reply = PageReply | ErrorReply;
+export interface FindingsReply {
+  readonly kind: "findings";
+  readonly id: number;
+}
+
+export interface ClaimReply {
+  readonly kind: "claim";
+  readonly id: number;
+  readonly verdict: string;
+  readonly statement: string;
+  /** The cells it rests on: first and last row, first and last column of each box, one after another. */
+  readonly boxes: readonly number[];
+}
+
+export type Reply = PageReply | FindingsReply | ClaimReply | ErrorReply;
 
 /** The reply that a message is; null where it is none. */
 export function readReply(content: unknown): Reply | null {
   const reply = content as Reply | null;
-  const known = reply?.kind === "page" || reply?.kind === "error";
-  return known && typeof reply.id === "number" ? reply : null;
+  const known = ["page", "findings", "claim", "error"].includes(reply?.kind as string);
+  return known && typeof reply!.id === "number" ? reply : null;
 }

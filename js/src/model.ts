@@ -2,6 +2,7 @@
 import type { AnyModel } from "@anywidget/types";
 import { arrangeLut, COLORMAPS, makePalette, type Palette, tableLut } from "./colormap.ts";
 import { createFetcher } from "./fetcher.ts";
+import { type Findings, type PackedFindings, unpackFindings } from "./findings.ts";
 import { type Label, type Labels, type PackedLabels, type PackedParameters, unpackLabels } from "./labels.ts";
 import { type PageReply, type Request, readReply } from "./messages.ts";
 import {
@@ -18,6 +19,7 @@ import {
   unpackSelectors,
 } from "./pages.ts";
 import { remembered } from "./remember.ts";
+import { createRequests, type Requests } from "./requests.ts";
 import { type Domain, SCALE_KINDS, type ScaleKind } from "./scale.ts";
 import type { CellId } from "./selection.ts";
 
@@ -56,6 +58,8 @@ export interface Traits {
   _lut: DataView;
   _lut_diverging: boolean;
   _notice: string;
+  /** Missing where an older version saved the state. */
+  _findings?: PackedFindings;
 }
 
 /** Names that differ from page to page: `of` says which of `pages` each one has. */
@@ -103,6 +107,7 @@ export interface State {
   readonly title: string;
   readonly units: string;
   readonly notice: string;
+  readonly findings: Findings;
 }
 
 /** Twin of MOST_SELECTED in choices.py: more cells than this are not sent as labels. */
@@ -213,6 +218,8 @@ export function stateReader(model: Model): () => State {
       return row >= 0 && column >= 0 ? [row * matrix.columns + column] : [];
     }),
   );
+  const readFindings = remembered(unpackFindings);
+  const noFindings: PackedFindings = {};
   const readDomain = remembered(
     (low: number, high: number, center: number): Domain => ({ low, high, center }),
   );
@@ -269,6 +276,7 @@ export function stateReader(model: Model): () => State {
       title: text("title", 0),
       units: text("units", 1),
       notice: model.get("_notice"),
+      findings: readFindings(model.get("_findings") ?? noFindings, page, matrix.rows, matrix.columns),
     };
   };
 }
@@ -299,6 +307,7 @@ const DRAWN: readonly (keyof Traits)[] = [
   "_follows",
   "_lut",
   "_notice",
+  "_findings",
 ];
 
 export interface Changes {
@@ -325,6 +334,9 @@ export function fittingLimits({ low, high, center }: Domain): Changes {
   return { vmin: low, vmax: high, center, _fitted: true };
 }
 
+/** Every view of a widget, in whatever window, hears all replies: their ids must differ. */
+const firstId = () => Math.floor(Math.random() * 2 ** 40);
+
 export interface Binding {
   /** Change traits: in every view at once, in Python at most every 60 ms, the last value always. */
   change(changes: Changes): void;
@@ -336,6 +348,7 @@ export interface Binding {
   /** The page that is awaited (null where none is), and why it is not here, in words. */
   awaited(): { readonly page: number | null; readonly trouble: string };
   send(request: Request): void;
+  readonly ask: Requests["ask"];
   stop(): void;
 }
 
@@ -397,11 +410,14 @@ export function bindModel(model: Model, readState: () => State, changed: () => v
       },
       changed,
     },
-    Math.floor(Math.random() * 2 ** 40),
+    firstId(),
   );
+  const requests = createRequests((request) => model.send(request), firstId());
   const receive = (content: unknown, buffers: readonly DataView[]) => {
     const reply = readReply(content);
-    if (reply !== null) fetcher.receive(reply, buffers);
+    if (reply === null) return;
+    requests.receive(reply);
+    if (reply.kind === "page" || reply.kind === "error") fetcher.receive(reply, buffers);
   };
   const wantMissing = () => {
     const { missing } = readState();
@@ -447,10 +463,12 @@ export function bindModel(model: Model, readState: () => State, changed: () => v
     send(request) {
       model.send(request);
     },
+    ask: requests.ask,
     stop() {
       for (const remove of listeners) remove();
       model.off("msg:custom", receive);
       fetcher.stop();
+      requests.stop();
       if (timer !== null) {
         clearTimeout(timer);
         save();

@@ -6,8 +6,14 @@ tests/fixtures/messages.json holds one of each kind, which both sides read.
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+LONGEST_CLAIM = 1000
+"""Characters of a claim: it is one sentence."""
+
+_LARGEST_ID = 2**53 - 1  # what JavaScript counts to
 
 
 @dataclass(frozen=True)
@@ -26,30 +32,55 @@ class PageRequest:
     page: int
 
 
-def read_request(content: Any, shape: tuple[int, int], pages: int) -> Click | PageRequest:
+@dataclass(frozen=True)
+class FindingsRequest:
+    """The page asks for the findings; they arrive as state, and then the reply."""
+
+    id: int
+
+
+@dataclass(frozen=True)
+class ClaimRequest:
+    """The page asks whether the numbers bear out a sentence."""
+
+    id: int
+    claim: str
+
+
+Request = Click | PageRequest | FindingsRequest | ClaimRequest
+
+
+def read_request(content: Any, shape: tuple[int, int], pages: int) -> Request:
     """What a message from the page says, to a grid of a shape and a number of pages.
 
     Raises
     ------
     ValueError
-        If the content is anything else than a click on a cell or a request for a page that there is. A page may
-        send what it likes: everything is checked.
+        If the content is anything else than a click on a cell, a request for a page that there is or for findings, or
+        a claim. A page may send what it likes: everything is checked.
     """
     kind = content.get("kind") if isinstance(content, dict) else None
     if kind == "click":
         return Click(_index(content, "row", shape[0], "a click"), _index(content, "column", shape[1], "a click"))
+    if kind not in ("page", "findings", "claim"):
+        raise ValueError(f"not a message that a grid knows: {reprlib.repr(content)}")
+    number = request_id(content)
+    if number is None:
+        raise ValueError(f"the id of a request must be an int from 0 on, got {reprlib.repr(content.get('id'))}")
     if kind == "page":
-        number = request_id(content)
-        if number is None:
-            raise ValueError(f"the id of a request must be an int, got {reprlib.repr(content.get('id'))}")
         return PageRequest(number, _index(content, "page", pages, "a request"))
-    raise ValueError(f"not a message that a grid knows: {reprlib.repr(content)}")
+    if kind == "findings":
+        return FindingsRequest(number)
+    claim = content.get("claim")
+    if not isinstance(claim, str) or not 0 < len(claim) <= LONGEST_CLAIM:
+        raise ValueError(f"a claim must be text of 1 to {LONGEST_CLAIM} characters, got {reprlib.repr(claim)}")
+    return ClaimRequest(number, claim)
 
 
 def request_id(content: Any) -> int | None:
     """The id of a message that waits for a reply; None where it has none."""
     number = content.get("id") if isinstance(content, dict) else None
-    return number if type(number) is int else None
+    return number if type(number) is int and 0 <= number <= _LARGEST_ID else None
 
 
 def page_reply(
@@ -72,6 +103,16 @@ def page_reply(
         "parameters": parameters,
         "domain": limits,
     }
+
+
+def findings_reply(request: FindingsRequest) -> dict[str, Any]:
+    """The reply that follows the findings."""
+    return {"kind": "findings", "id": request.id}
+
+
+def claim_reply(request: ClaimRequest, verdict: str, statement: str, boxes: Sequence[int]) -> dict[str, Any]:
+    """The verdict, why, and the cells it rests on as `layergrid.panel.boxes` gives them."""
+    return {"kind": "claim", "id": request.id, "verdict": verdict, "statement": statement, "boxes": list(boxes)}
 
 
 def error_reply(request: int, message: str) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from layergrid.matrix import Label
 from layergrid.messages import Click, PageRequest, error_reply, page_reply, read_request, request_id
 from layergrid.packing import ALL_PAGES, packed_page, packed_pages, packed_selectors
 from layergrid.pages import checked_position
+from layergrid.panel import Panel
 from layergrid.still import still_png
 from layergrid.view import View
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     import matplotlib.axes
     import pandas
     import xarray
+
+    from layergrid.findings import Insights
 
 _log = logging.getLogger(__name__)
 
@@ -79,6 +82,8 @@ class LayerGrid(anywidget.AnyWidget):
     origin : "lower" has layer 0 at the bottom, "upper" at the top
     title, units : text above the grid; by default those of the data
     still : put a still picture beside the widget, for viewers that run no code (GitHub, nbviewer, PDF)
+    insights : list findings beside the grid, and check claims there. They are computed on a thread of their own once
+        the page has painted; a grid of more than 47,031 (61 x 771) cells is analysed only on request
 
     Raises
     ------
@@ -167,6 +172,8 @@ class LayerGrid(anywidget.AnyWidget):
     _lut_diverging = t.Bool(False).tag(sync=True)
     # What went wrong in a callback; shown under the grid.
     _notice = t.Unicode().tag(sync=True)
+    # What the findings panel shows, as layergrid.panel packs it.
+    _findings = t.Dict().tag(sync=True)
 
     # What the page may set; all else it sends is refused.
     _FROM_PAGE = frozenset(
@@ -203,6 +210,7 @@ class LayerGrid(anywidget.AnyWidget):
         title: str | None = None,
         units: str | None = None,
         still: bool = True,
+        insights: bool = True,
     ) -> None:
         self._background = Background()
         pages = as_pages(data, layers=layers, components=components, dims=dims, rows=rows, columns=columns)
@@ -216,6 +224,14 @@ class LayerGrid(anywidget.AnyWidget):
         self._domains: dict[int, tuple[float, float, float]] = {}
         low, high, middle = self._fitting_domain(scale_over, vmin, vmax)
         texts = {"title": title, "units": units}
+        self._panel = Panel(
+            matrix,
+            wanted=insights,
+            lock=self._lock,
+            show=self._show_findings,
+            send=self.send,
+            is_open=lambda: self.comm is not None,
+        )
         with self._changing(*self._CHANGED_ON_TURNING):
             super().__init__(
                 vmin=low,
@@ -235,6 +251,7 @@ class LayerGrid(anywidget.AnyWidget):
                 _selectors=packed_selectors(self._pages.selectors),
                 _fitted=vmin is None and vmax is None and center is None,
                 _follows=[name for name, text in texts.items() if text is None],
+                _findings=self._panel.state(),
                 _esm=_ESM,
                 **traits,
             )
@@ -263,6 +280,7 @@ class LayerGrid(anywidget.AnyWidget):
             self._domains = {}
             for name, value in traits.items():
                 setattr(self, name, value)
+            self._findings = self._panel.update(self._page, self._matrix)
             if refit:
                 self.fit()
 
@@ -303,6 +321,17 @@ class LayerGrid(anywidget.AnyWidget):
         cells = [self.cell(layer, component) for layer, component in self.selection]
         columns = ["layer", "component", "value", "parameter"]
         return pandas.DataFrame([[getattr(cell, name) for name in columns] for cell in cells], columns=columns)
+
+    @property
+    def insights(self) -> Insights:
+        """What the numbers show, as `layergrid.insights` says it; computed on first use, and again after `update`.
+
+        Raises
+        ------
+        ImportError
+            If scipy is not installed (``pip install layergrid[findings]``).
+        """
+        return self._panel.insights()
 
     def cell(self, layer: Label, component: str) -> Cell:
         """The cell at two labels.
@@ -355,6 +384,7 @@ class LayerGrid(anywidget.AnyWidget):
 
         path = Path(path)
         if path.suffix.lower() == ".html":
+            self._panel.settle()
             state = {name: value for name, value in self.get_state().items() if name in _PAGE_STATE}
             if self._held not in (ALL_PAGES, self._page):
                 state |= packed_page(self._pages, self._page)
@@ -392,6 +422,7 @@ class LayerGrid(anywidget.AnyWidget):
         if self.comm is None:
             self.open()
         outputs.show(self)
+        self._panel.shown()
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         if self._still:
             data["image/png"] = base64.b64encode(still_png(self._matrix, self._view())).decode("ascii")
@@ -468,6 +499,7 @@ class LayerGrid(anywidget.AnyWidget):
         """Show the page at the new position. What turns it in the page of the notebook has done so there already."""
         self._page = self._pages.index(change["new"])
         self._matrix = self._pages.matrix(self._page)
+        self._panel.turn(self._page, self._matrix)
         by_page = "position" in self._changed_by_grid
         with self._changing(*self._CHANGED_ON_TURNING):
             for name, text in zip(("title", "units"), self._pages.texts(self._page), strict=True):
@@ -520,9 +552,11 @@ class LayerGrid(anywidget.AnyWidget):
             return
         if isinstance(request, Click):
             self._call(self._clicked, cell_at(self._matrix, request.row, request.column))
-        else:
+        elif isinstance(request, PageRequest):
             # Reading may take long, and messages are handled where the user's cells run, unless a host has subshells.
             self._background.run(partial(self._send_page, request))
+        else:
+            self._panel.answer(request)
 
     def _send_page(self, request: PageRequest) -> None:
         try:
@@ -535,6 +569,9 @@ class LayerGrid(anywidget.AnyWidget):
         except Exception as error:  # whatever a file or a graph of tasks raises is said in the page
             reply, buffers = error_reply(request.id, f"{type(error).__name__}: {error}"), []
         self.send(reply, buffers)
+
+    def _show_findings(self, state: dict[str, Any]) -> None:
+        self._findings = state
 
     def _announce_selection(self, change: dict[str, Any]) -> None:
         self._call(self._selected, list(change["new"]))
@@ -577,5 +614,5 @@ _ESM = bundle.module()
 # What an exported page needs of the state: not the page's own code, nor what ipywidgets keeps.
 _PAGE_STATE = LayerGrid._FROM_PAGE | {
     *("origin", "title", "units", "_values", "_dtype", "_shape", "_absent", "_layers", "_components"),
-    *("_parameters", "_lut", "_lut_diverging", "_notice", "_selectors", "_held", "_follows"),
+    *("_parameters", "_lut", "_lut_diverging", "_notice", "_selectors", "_held", "_follows", "_findings"),
 }

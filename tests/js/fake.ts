@@ -38,6 +38,7 @@ export function traits(changes: Partial<Traits> = {}): Traits {
     _lut: new DataView(new ArrayBuffer(0)),
     _lut_diverging: false,
     _notice: "",
+    _findings: {},
     ...changes,
   };
 }
@@ -45,6 +46,8 @@ export function traits(changes: Partial<Traits> = {}): Traits {
 export interface FakeModel extends Model {
   readonly saved: Record<string, unknown>[];
   readonly sent: unknown[];
+  /** A message arrives from the kernel. */
+  receive(content: unknown): void;
 }
 
 export function fakeModel(changes: Partial<Traits> = {}): FakeModel {
@@ -53,8 +56,17 @@ export function fakeModel(changes: Partial<Traits> = {}): FakeModel {
   const saved: Record<string, unknown>[] = [];
   const sent: unknown[] = [];
   model.save_changes = () => saved.push({ ...state });
+  const heard = new Set<(content: unknown) => void>();
+  const { on, off } = model;
+  model.on = (event: string, listener: never) =>
+    event === "msg:custom" ? void heard.add(listener) : on(event, listener);
+  model.off = ((event: string, listener: never) =>
+    event === "msg:custom" ? void heard.delete(listener) : off(event, listener)) as Model["off"];
   model.send = (content: unknown) => sent.push(content);
-  return Object.assign(model, { saved, sent });
+  const receive = (content: unknown) => {
+    for (const listener of heard) listener(content);
+  };
+  return Object.assign(model, { saved, sent, receive });
 }
 
 export const stateOf = (changes: Partial<Traits> = {}): State => stateReader(fakeModel(changes))();

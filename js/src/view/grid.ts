@@ -2,6 +2,7 @@
 import { cellFacts, spoken } from "../cell.ts";
 import { element, setAttributes, setText, toggle } from "../dom.ts";
 import { type Figure, type Window, wholeWindow } from "../figure.ts";
+import type { Box } from "../findings.ts";
 import { counted } from "../format.ts";
 import { nearestSpan, spanAt } from "../layout.ts";
 import type { Spans } from "../raster.ts";
@@ -30,6 +31,8 @@ export interface GridView {
   draw(figure: Figure, withMarks: boolean): void;
   /** Draw the labels beside and below it. */
   drawLabels(figure: Figure): void;
+  /** Outline cells of the matrix, dashed, until others are; none where there are no boxes. */
+  outline(boxes: readonly Box[]): void;
   destroy(): void;
 }
 
@@ -77,6 +80,7 @@ export function createGridView(gestures: GridGestures): GridView {
   let anchor: Spot | null = null;
   let hover: Spot | null = null;
   let drag: Drag | null = null;
+  let finding: readonly Box[] = [];
   let placedFor: readonly unknown[] = [];
 
   const cellAt = (spot: Spot): CellId =>
@@ -89,7 +93,7 @@ export function createGridView(gestures: GridGestures): GridView {
       drag?.kind === "rows" && drag.moved
         ? { from: { row: drag.from, column: 0 }, to: { row: drag.to, column: figure.columns.length - 1 } }
         : null;
-    outlines.draw(figure, { hover: drag?.moved ? null : hover, drag: dragged ?? band });
+    outlines.draw(figure, { hover: drag?.moved ? null : hover, drag: dragged ?? band, finding });
   };
 
   const spotUnder = (event: MouseEvent, nearest: boolean): Spot | null => {
@@ -352,7 +356,7 @@ export function createGridView(gestures: GridGestures): GridView {
       plot.style.width = `${layout.width / layout.ratio}px`;
       plot.style.height = `${layout.height / layout.ratio}px`;
       picture.draw(next, withMarks);
-      outlines.draw(next, { hover, drag: null });
+      outlines.draw(next, { hover, drag: null, finding });
     },
     drawLabels(next) {
       const { state, rows, columns } = next;
@@ -368,6 +372,10 @@ export function createGridView(gestures: GridGestures): GridView {
       const chosen = state.selection !== placedFor[0]; // known only now: a selection is drawn after its key
       if (said.some((part, i) => part !== placedFor[i])) placeActive(chosen && plot.matches(":focus"));
       placedFor = said;
+    },
+    outline(boxes) {
+      finding = boxes;
+      redrawOutlines();
     },
     destroy() {
       drag = null;

@@ -1,6 +1,8 @@
-/** Outlines over the picture: the selection, a rectangle being dragged, the cell under the pointer. */
+/** Outlines over the picture: the selection, cells of a finding, a rectangle being dragged, the cell under the pointer. */
 import { element, sizeCanvas } from "../dom.ts";
 import type { Figure } from "../figure.ts";
+import type { Box } from "../findings.ts";
+import type { Spans } from "../raster.ts";
 import type { CellId } from "../selection.ts";
 
 /** Positions of a cell among those in view. */
@@ -12,6 +14,8 @@ export interface Spot {
 export interface Outlined {
   readonly hover: Spot | null;
   readonly drag: { readonly from: Spot; readonly to: Spot } | null;
+  /** Cells of the matrix that a finding or a claim is about; dashed. */
+  readonly finding: readonly Box[];
 }
 
 export interface Outlines {
@@ -36,15 +40,16 @@ export function createOutlines(): Outlines {
 
   return {
     canvas,
-    draw(figure, { hover, drag }) {
+    draw(figure, { hover, drag, finding }) {
       const { layout, state } = figure;
       const { width, height, ratio } = layout;
       sizeCanvas(canvas, width, height, ratio);
-      const wanted = hover !== null || drag !== null || state.selection.length > 0;
+      const wanted = hover !== null || drag !== null || finding.length > 0 || state.selection.length > 0;
       if (!wanted && !drawn) return;
       context.clearRect(0, 0, width, height);
       drawn = wanted;
       if (state.selection.length > 0) strokeTwice(context, selectionPath(figure, state.selection), ratio, 2);
+      if (finding.length > 0) strokeDashed(context, boxesPath(figure, finding), ratio);
       if (hover !== null) {
         const path = new Path2D();
         const box = cellBox(figure, hover);
@@ -73,6 +78,59 @@ function strokeTwice(context: CanvasRenderingContext2D, path: Path2D, ratio: num
   context.strokeStyle = "rgba(15,15,20,0.95)";
   context.lineWidth = width * ratio;
   context.stroke(path);
+}
+
+/** Dark dashes upon a light line. */
+function strokeDashed(context: CanvasRenderingContext2D, path: Path2D, ratio: number): void {
+  context.strokeStyle = "rgba(255,255,255,0.9)";
+  context.lineWidth = 3 * ratio;
+  context.stroke(path);
+  context.strokeStyle = "rgba(15,15,20,0.95)";
+  context.lineWidth = 1.5 * ratio;
+  context.setLineDash([5 * ratio, 3.5 * ratio]);
+  context.stroke(path);
+  context.setLineDash([]);
+}
+
+const SMALLEST_OUTLINE = 7; // CSS px: a box of one tiny cell must be seen
+
+/** The boxes as they lie in view: cut where a gap, or a hidden or moved row or column, parts them. */
+function boxesPath(figure: Figure, boxes: readonly Box[]): Path2D {
+  const { layout } = figure;
+  const { rowBlock, columnBlock, ratio } = layout;
+  const path = new Path2D();
+  for (const { top, bottom, left, right } of boxes)
+    for (const [up, down] of stretches(figure.rows, top, bottom, rowBlock, layout.rows))
+      for (const [start, end] of stretches(figure.columns, left, right, columnBlock, layout.columns)) {
+        // Just inside the cells, as the outline of a selection; but never too small to be seen.
+        const spare = Math.max(-ratio, (SMALLEST_OUTLINE * ratio - (end - start)) / 2);
+        const lift = Math.max(-ratio, (SMALLEST_OUTLINE * ratio - (down - up)) / 2);
+        path.rect(start - spare, up - lift, end - start + 2 * spare, down - up + 2 * lift);
+      }
+  return path;
+}
+
+/** Device pixels, from and to, of the unbroken stretches that the indices from `first` to `last` are painted in. */
+function stretches(
+  indices: Int32Array,
+  first: number,
+  last: number,
+  block: number,
+  spans: Spans,
+): [number, number][] {
+  const found: [number, number][] = [];
+  let open: [number, number] | null = null;
+  indices.forEach((index, at) => {
+    const painted = Math.floor(at / block);
+    const start = spans.starts[painted]!;
+    if (index < first || index > last) open = null;
+    else if (open !== null && start <= open[1]) open[1] = spans.ends[painted]!;
+    else {
+      open = [start, spans.ends[painted]!];
+      found.push(open);
+    }
+  });
+  return found;
 }
 
 /** The edges that part selected cells from others, drawn just inside the selected ones. */

@@ -15,6 +15,7 @@ import { colorbarWidth, createColorbar } from "./colorbar.ts";
 import { createComponentChips } from "./components.ts";
 import { createDetails } from "./details.ts";
 import { downloadPicture, downloadTable } from "./download.ts";
+import { createFindings } from "./findings.ts";
 import { createGridView } from "./grid.ts";
 import { createLegend } from "./legend.ts";
 import { createSelectors } from "./selectors.ts";
@@ -37,7 +38,12 @@ export interface Page {
   destroy(): void;
 }
 
-export function createPage(el: HTMLElement, readState: () => State, binding: Binding): Page {
+export function createPage(
+  el: HTMLElement,
+  readState: () => State,
+  binding: Binding,
+  hasKernel: boolean,
+): Page {
   const makeFigure = figureMaker();
   let window_: Window | null = null;
   let width = 0;
@@ -113,6 +119,12 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
     const selectors = createSelectors(binding.turn);
     const chips = createComponentChips(showComponents);
     const details = createDetails();
+    const findings = createFindings({
+      outline: grid.outline,
+      select,
+      ask: () => binding.ask({ kind: "findings" }, Infinity),
+      hasKernel,
+    });
     const legend = createLegend();
     const toolbar = createToolbar({
       change: binding.change,
@@ -131,7 +143,7 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
       },
     });
     const message = element("div", "layergrid-notice", { role: "alert", hidden: true });
-    const side = element("div", "layergrid-side", {}, details.root);
+    const side = element("div", "layergrid-side", {}, details.root, findings.root);
     toolbarPlace.append(toolbar.heading, toolbar.tools);
     selectorsPlace.append(selectors.root);
     controlsPlace.append(chips.root, toolbar.limits);
@@ -154,6 +166,7 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
           details.draw(drawn, sideWidth);
           legend.draw(drawn);
         }
+        findings.draw(state);
         const text = [notice, trouble, state.notice].filter((part) => part !== "").join("\n");
         setText(message, text);
         toggle(message, text !== "");
@@ -163,6 +176,7 @@ export function createPage(el: HTMLElement, readState: () => State, binding: Bin
         colorbar.destroy();
         chips.destroy();
         legend.destroy();
+        findings.destroy();
       },
     };
   };

@@ -1,0 +1,70 @@
+/** Questions to the kernel, each with its one reply. */
+import type { ClaimRequest, FindingsRequest, Reply } from "./messages.ts";
+
+/** A request without its id. */
+export type Question = Omit<FindingsRequest, "id"> | Omit<ClaimRequest, "id">;
+
+/** The reply to a kind of question. */
+export type ReplyTo<Q extends Question> = Extract<Reply, { kind: Q["kind"] }>;
+
+export interface Requests {
+  /** The reply; rejected, in words for the reader, if the kernel refuses, fails, or is silent for so long. */
+  ask<Q extends Question>(question: Q, timeoutMs: number): Promise<ReplyTo<Q>>;
+  /** Take in a reply from the kernel; one that answers no open question is left alone. */
+  receive(reply: Reply): void;
+  /** Ask no more: what is open is dropped. */
+  stop(): void;
+}
+
+interface Open {
+  settle(reply: Reply): void;
+  drop(): void;
+}
+
+/** `firstId` should differ between the views of a model, since each hears the replies to all. */
+export function createRequests(
+  send: (request: FindingsRequest | ClaimRequest) => void,
+  firstId: number,
+): Requests {
+  const open = new Map<number, Open>();
+  let next = firstId;
+
+  return {
+    ask: <Q extends Question>(question: Q, timeoutMs: number) =>
+      new Promise<ReplyTo<Q>>((resolve, reject) => {
+        const id = next++;
+        const close = () => {
+          clearTimeout(timer);
+          open.delete(id);
+        };
+        const timer = Number.isFinite(timeoutMs)
+          ? setTimeout(() => {
+              close();
+              reject(
+                new Error(`No answer within ${Math.round(timeoutMs / 1000)} s: the kernel is busy or gone.`),
+              );
+            }, timeoutMs)
+          : undefined;
+        open.set(id, {
+          settle(reply) {
+            close();
+            if (reply.kind === question.kind) resolve(reply as ReplyTo<Q>);
+            else reject(new Error(reply.kind === "error" ? reply.message : `Not an answer: ${reply.kind}`));
+          },
+          drop: close,
+        });
+        try {
+          send({ ...question, id } as FindingsRequest | ClaimRequest);
+        } catch (error) {
+          close();
+          reject(new Error(`The kernel cannot be asked: ${String(error)}`));
+        }
+      }),
+    receive(reply) {
+      open.get(reply.id)?.settle(reply);
+    },
+    stop() {
+      for (const { drop } of [...open.values()]) drop();
+    },
+  };
+}

@@ -1,0 +1,148 @@
+"""The findings panel: it lists what the numbers show, outlines the cells, and works without a kernel."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, expect
+
+import layergrid as lg
+
+from .notebook_page import Grid, PageLog, canvas_pixels
+
+FIGURE = Path(__file__).parents[1] / "fixtures" / "figure.csv"
+GRID = f"""
+import pandas as pd
+import layergrid as lg
+frame = pd.read_csv({str(FIGURE)!r}, index_col="layer")
+grid = lg.LayerGrid(frame, title="ratio")
+grid
+"""
+COMES_MS = 60_000  # scipy is imported first
+
+
+def line(grid: Grid, text: str) -> Locator:
+    return grid.root.locator(".layergrid-finding", has_text=text)
+
+
+def outlined(grid: Grid) -> tuple[int, int, int, int] | None:
+    """The box of device pixels that holds everything drawn over the picture: left, top, right, bottom."""
+    drawn = np.argwhere(canvas_pixels(grid.marks)[..., 3] > 0)
+    if len(drawn) == 0:
+        return None
+    (top, left), (bottom, right) = drawn.min(axis=0), drawn.max(axis=0)
+    return int(left), int(top), int(right), int(bottom)
+
+
+def place(grid: Grid, row: int, column: int) -> tuple[float, float, float, float]:
+    """A cell's box within the picture: left, top, right, bottom."""
+    box, canvas = grid.box(row, column), grid.cells.bounding_box()
+    left, top = box["x"] - canvas["x"], box["y"] - canvas["y"]
+    return left, top, left + box["width"], top + box["height"]
+
+
+@pytest.fixture
+def explained(open_notebook):
+    """A notebook with the figure, drawn, and its findings there."""
+    notebook = open_notebook(GRID)
+    notebook.run(0)
+    grid = notebook.grid(0).wait_until_drawn()
+    line(grid, "attn.q rises").wait_for(timeout=COMES_MS)
+    return notebook, grid
+
+
+def test_pointing_at_a_finding_outlines_its_cells_and_recolors_none(explained):
+    notebook, grid = explained
+    top, bottom = place(grid, 0, 0), place(grid, 27, 0)
+    before = grid.pixels()
+    assert outlined(grid) is None
+    line(grid, "attn.q rises").hover()
+    notebook.page.wait_for_function(
+        "(canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean)",
+        arg=grid.marks.element_handle(),
+    )
+    expected = (top[0], top[1], bottom[2], bottom[3])
+    assert np.abs(np.subtract(outlined(grid), expected)).max() <= 2
+    assert np.array_equal(grid.pixels(), before)
+    grid.root.locator(".layergrid-title").hover()
+    assert outlined(grid) is None
+
+    line(grid, "attn.q rises").focus()
+    assert np.abs(np.subtract(outlined(grid), expected)).max() <= 2
+    notebook.page.keyboard.press("ArrowDown")
+    assert outlined(grid)[0] > expected[0] or outlined(grid)[2] > expected[2] + 2
+    found = Axe().run(notebook.page, context=".layergrid")
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_a_click_on_a_finding_selects_its_cells_and_a_selected_cell_lists_its_findings(explained):
+    notebook, grid = explained
+    lines = grid.root.locator(".layergrid-finding")
+    everything = lines.count()
+    rises = line(grid, "attn.q rises")
+    rises.click()
+    expect(rises).to_have_attribute("aria-pressed", "true")
+    notebook.wait_for_python("grid.selection == [(layer, 'attn.q') for layer in range(28)]")
+    expect(lines).to_have_count(everything)
+    rises.click()
+    notebook.wait_for_python("grid.selection == []")
+
+    grid.click(27 - 18, 1)
+    expect(grid.root.locator(".layergrid-findings-count")).to_contain_text(f"of {everything} about layer 18, attn.k")
+    expect(rises).to_have_count(0)
+    assert lines.count() == notebook.evaluate("len(grid.insights.for_cell(18, 'attn.k'))")
+    grid.root.get_by_role("button", name="show all").click()
+    expect(lines).to_have_count(everything)
+
+    notebook.page.keyboard.press("Escape")
+    grid.root.get_by_label("Kind of finding").select_option("trend")
+    expect(lines).to_have_count(notebook.evaluate("sum(f.kind == 'trend' for f in grid.insights)"))
+    grid.root.get_by_label("Component of the findings").select_option("mlp.gate")
+    expect(lines).to_have_count(1)
+    expect(lines).to_contain_text("mlp.gate rises")
+
+
+def test_findings_are_computed_again_after_an_update(explained):
+    notebook, grid = explained
+    notebook.evaluate("None", after="grid.update(frame.to_numpy()[::-1])")
+    line(grid, "attn.q falls").wait_for(timeout=COMES_MS)
+    expect(line(grid, "attn.q rises")).to_have_count(0)
+
+
+def test_findings_arrive_while_a_cell_runs(open_notebook, tmp_path):
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    notebook = open_notebook(f"{GRID}\nfrom IPython.display import display\ndisplay(grid)\nopen({str(gate)!r}).read()")
+    notebook.start(0)
+    grid = notebook.grid(0).wait_until_drawn()
+    prompt = notebook.page.locator(".jp-Notebook .jp-CodeCell").nth(0).locator(".jp-InputPrompt")
+    with gate.open("w") as opened:  # comes back once the cell reads
+        line(grid, "attn.q rises").wait_for(timeout=COMES_MS)
+        expect(prompt).to_have_text("[*]:")
+        opened.write("released")
+    expect(prompt).to_have_text("[1]:")
+
+
+def test_a_large_grid_is_analysed_when_its_reader_asks(open_notebook):
+    notebook = open_notebook(f"import layergrid.panel\nlayergrid.panel.MOST_CELLS = 10\n{GRID}")
+    notebook.run(0)
+    grid = notebook.grid(0).wait_until_drawn()
+    expect(grid.root.locator(".layergrid-findings-note")).to_contain_text("196 cells is searched")
+    grid.root.get_by_role("button", name="find what stands out").click()
+    line(grid, "attn.q rises").wait_for(timeout=COMES_MS)
+
+
+def test_a_saved_page_lists_outlines_and_selects_without_a_kernel(open_context, watched, tmp_path):
+    frame = pd.read_csv(FIGURE, index_col="layer")
+    page = open_context(offline=True).new_page()
+    watched.append(PageLog(page))
+    page.goto(lg.LayerGrid(frame, title="ratio").save(tmp_path / "grid.html").as_uri())
+    grid = Grid(page, page.locator(".layergrid")).wait_until_drawn()
+    expect(grid.root.locator(".layergrid-finding")).to_have_count(len(lg.insights(frame)))
+    line(grid, "attn.q rises").hover()
+    assert outlined(grid) is not None
+    line(grid, "attn.q rises").click()
+    expect(grid.details).to_contain_text("last of 28 cells")

@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { mock, test } from "node:test";
+import type { Reply } from "../../js/src/messages.ts";
+import { createRequests } from "../../js/src/requests.ts";
+
+function asking() {
+  const sent: number[] = [];
+  return { sent, requests: createRequests(({ id }) => sent.push(id), 5) };
+}
+
+test("a reply settles its own question and no other", async () => {
+  const { sent, requests } = asking();
+  const first = requests.ask({ kind: "findings" }, Infinity);
+  const second = requests.ask({ kind: "claim", claim: "q rises" }, Infinity);
+  const [one, two] = sent as [number, number];
+  const reply: Reply = { id: two, kind: "claim", verdict: "supported", statement: "It does.", boxes: [] };
+  requests.receive(reply);
+  assert.deepEqual(await second, reply);
+  requests.receive({ id: one, kind: "findings" });
+  assert.equal((await first).kind, "findings");
+});
+
+test("an error and a reply of another kind are told in words", async () => {
+  const { sent, requests } = asking();
+  const refused = requests.ask({ kind: "findings" }, Infinity);
+  requests.receive({ id: sent[0]!, kind: "error", message: "needs scipy" });
+  await assert.rejects(refused, /^Error: needs scipy$/);
+  const odd = requests.ask({ kind: "claim", claim: "x" }, Infinity);
+  requests.receive({ id: sent[1]!, kind: "findings" });
+  await assert.rejects(odd, /Not an answer: findings/);
+});
+
+test("a kernel that is silent is given up after the time, and a late reply does nothing", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const { sent, requests } = asking();
+  const asked = requests.ask({ kind: "findings" }, 20_000);
+  mock.timers.tick(20_000);
+  await assert.rejects(asked, /No answer within 20 s: the kernel is busy or gone/);
+  requests.receive({ id: sent[0]!, kind: "findings" });
+  mock.timers.reset();
+});
+
+test("a connection that cannot send is told in words", async () => {
+  const requests = createRequests(() => {
+    throw new Error("comm is closed");
+  }, 5);
+  await assert.rejects(requests.ask({ kind: "findings" }, 1000), /cannot be asked: Error: comm is closed/);
+});
+
+test("after the view is gone a reply is left alone", async () => {
+  const { sent, requests } = asking();
+  let settled = false;
+  const note = () => {
+    settled = true;
+  };
+  requests.ask({ kind: "findings" }, Infinity).then(note, note);
+  requests.stop();
+  requests.receive({ id: sent[0]!, kind: "findings" });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(settled, false);
+});
