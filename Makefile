@@ -22,10 +22,10 @@ test: $(VENV)/test bundle browser check
 	$(NPM) test
 	$(BIN)/python -m pytest --cov --cov-branch --cov-fail-under=95
 
-## The tests that need torch, transformers and PEFT, which take minutes to install; `make test` skips them.
+## The tests that need torch, transformers, PEFT and Flax, which take minutes to install; `make test` skips them.
 test-tools: $(VENV)/test
 	$(PIP) install --group tools
-	$(BIN)/python -m pytest tests/test_layouts.py tests/test_recipe.py
+	$(BIN)/python -m pytest tests/test_layouts.py tests/test_recipe.py tests/sources/test_jax.py tests/sources/test_torch.py
 
 ## Style and types of both languages.
 check: $(VENV)/test js/node_modules/.installed

@@ -44,7 +44,8 @@ def scan(
     Parameters
     ----------
     source : path or URL of a safetensors, GGUF or .npz file, of an index, of a folder with one of the first
-        two; a torch module; a mapping of arrays, nested or not. Nothing is ever unpickled. URLs are those
+        two, of a Zarr group; a torch module; a tree of arrays, as a state dict, the parameters or gradients of
+        JAX, a module of Flax NNX or Equinox. Nothing is ever unpickled. URLs are those
         of fsspec, as ``https://``, ``s3://`` and ``hf://``, with its configuration for credentials; only
         headers and the bytes of what is measured are fetched, again for a metric that needs another pass.
     metrics : names (``"rms"``, ``"stable_rank"``, ``"sparsity(1e-3)"``) or functions from an array to a

@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from layergrid.sources.arrays import arrays_source
+from layergrid.sources.arrays import arrays_source, is_tree
 from layergrid.sources.checkpoint import (
     Folder,
     LocalFolder,
@@ -25,6 +24,7 @@ from layergrid.sources.npz import npz_file
 from layergrid.sources.pickles import is_pickle, pickle_refusal
 from layergrid.sources.remote import RemoteFolder, is_url, open_remote, url_label
 from layergrid.sources.source import Source, SourceError
+from layergrid.sources.zarr import is_zarr_folder, is_zarr_group, open_zarr, zarr_source
 
 __all__ = ["Source", "SourceError", "open_file", "open_source"]
 
@@ -37,7 +37,7 @@ def open_source(
     Parameters
     ----------
     source : path or URL of a safetensors, GGUF or .npz file, of an index, of a folder with one of the first
-        two; a torch module; a mapping of arrays, nested or not
+        two, of a Zarr group; a torch module; a tree of arrays
     what : "grad" for the gradients of a module
     on_error : with "skip", what cannot be read is listed in `Source.skipped` instead of raising
 
@@ -53,16 +53,21 @@ def open_source(
     if is_module(source):
         return module_source(source, what, on_error)
     if what != "weight":
-        raise ValueError(f"what={what!r} needs a module with gradients, got {type(source).__name__}")
+        raise ValueError(
+            f"what={what!r} needs a torch module with gradients, got {type(source).__name__}; of JAX, pass the tree "
+            "of gradients itself"
+        )
     if is_url(source):
         return _open_url(source, on_error)
     if isinstance(source, str | os.PathLike):
         return _open_path(Path(source), on_error)
-    if isinstance(source, Mapping):
+    if is_zarr_group(source):
+        return zarr_source(source)
+    if is_tree(source):
         return arrays_source(source)
     raise TypeError(
         f"cannot read tensors from a {type(source).__name__}; expected a path, a module with "
-        "named_parameters or a mapping of arrays"
+        "named_parameters, a Zarr group or a mapping of arrays"
     )
 
 
@@ -111,8 +116,10 @@ def _open_file(file: ByteFile, folder: Folder, on_error: Literal["raise", "skip"
     )
 
 
-def _open_folder(folder: Folder, on_error: Literal["raise", "skip"]) -> Source:
+def _open_folder(folder: LocalFolder | RemoteFolder, on_error: Literal["raise", "skip"]) -> Source:
     names = folder.names()
+    if is_zarr_folder(names):
+        return open_zarr(folder.location, folder.label)
     ggufs = [name for name in names if name.endswith(".gguf")]
     if ggufs and not any(name.endswith(".safetensors") for name in names):
         return gguf_file(folder.open(ggufs[0]), folder)

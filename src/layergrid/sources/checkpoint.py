@@ -52,6 +52,11 @@ class LocalFolder:
         """The path."""
         return str(self.path)
 
+    @property
+    def location(self) -> str:
+        """The path."""
+        return str(self.path)
+
     def names(self) -> list[str]:
         """Names of the files and folders in it, sorted."""
         try:

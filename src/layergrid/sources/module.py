@@ -27,6 +27,9 @@ _DTYPES = {
     "torch.int16": "I16",
     "torch.int8": "I8",
     "torch.uint8": "U8",
+    "torch.uint16": "U16",
+    "torch.uint32": "U32",
+    "torch.uint64": "U64",
     "torch.bool": "BOOL",
 }
 # What numpy lacks is handed over as the integer of the same width.
@@ -77,7 +80,7 @@ def _config(module: Any) -> Mapping[str, Any]:
 
 def is_module(value: Any) -> bool:
     """Whether this can list its parameters as a torch module does."""
-    return callable(getattr(value, "named_parameters", None))
+    return not isinstance(value, type) and callable(getattr(value, "named_parameters", None))
 
 
 def is_torch_tensor(value: Any) -> bool:
@@ -108,8 +111,19 @@ class TorchElements:
         """Elements start..stop, flat, copied to this machine's memory where they are elsewhere."""
         if start == stop:
             return np.empty(0, STORAGE[self._dtype])
-        piece = self._tensor.reshape(-1)[start:stop]
+        piece = self._piece(start, stop)
         if self._dtype in _CODES:
             piece = piece.view(getattr(sys.modules["torch"], _CODES[self._dtype]))
         array: np.ndarray = piece.cpu().numpy()
         return array.view(STORAGE[self._dtype])
+
+    def _piece(self, start: int, stop: int) -> Any:
+        tensor = self._tensor
+        if getattr(tensor, "is_sparse", False):
+            tensor = tensor.to_dense()
+        if tensor.is_contiguous() or not tensor.shape:
+            return tensor.reshape(-1)[start:stop]
+        # Flattening would copy the whole tensor, at each block again.
+        width = tensor.numel() // tensor.shape[0]
+        first, last = start // width, -(-stop // width)
+        return tensor[first:last].reshape(-1)[start - first * width : stop - first * width]

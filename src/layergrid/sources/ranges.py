@@ -64,7 +64,7 @@ class Ranges:
 
     def info(self, path: str, label: str) -> dict[str, Any]:
         """What is known of a file without reading it; `Refused` where there is none."""
-        found: dict[str, Any] = self.patiently(lambda: self.filesystem.info(path, **self._limits), label)
+        found: dict[str, Any] = patiently(lambda: self.filesystem.info(path, **self._limits), label)
         return found
 
     def fetch(self, path: str, label: str, begin: int, end: int) -> bytes:
@@ -76,7 +76,7 @@ class Ranges:
                 raise OSError(f"the server sent {len(content)} bytes instead of {end - begin}")
             return content
 
-        return self.patiently(cat, f"bytes {begin} to {end} of {label}")
+        return patiently(cat, f"bytes {begin} to {end} of {label}")
 
     def piece(self, path: str, label: str, begin: int, end: int, *, wanted: bool) -> Future[bytes] | None:
         """The same in the background, once however often it is asked for.
@@ -98,31 +98,6 @@ class Ranges:
                 self._pieces.move_to_end(key)
             return piece.future
 
-    def patiently(self, call: Callable[[], _Result], what: str) -> _Result:
-        """What a request gives, tried again where another try may help.
-
-        Raises
-        ------
-        Refused
-            If another try would not help.
-        SourceError
-            If it has failed `ATTEMPTS` times.
-        """
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return call()
-            except Exception as error:  # every filesystem has kinds of its own
-                problem = _final_problem(error)
-                if problem is not None:
-                    raise Refused(f"{what} {problem}") from error
-                if attempt == ATTEMPTS:
-                    raise SourceError(
-                        f"{what} could not be had in {ATTEMPTS} attempts ({_reason(error)}); "
-                        "check the connection, then run it again"
-                    ) from error
-            time.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1))
-        raise AssertionError("unreachable")
-
     def check_ranges(self, path: str, size: int, label: str) -> None:
         """Refuse a server that answers a range with the whole file, before it has sent one."""
         if self._checked or size < 2:
@@ -134,7 +109,7 @@ class Ranges:
                 file.read(1)
 
         try:
-            self.patiently(last_byte, label)
+            patiently(last_byte, label)
         except Refused as error:
             if isinstance(error.__cause__, ValueError):
                 raise Refused(f"{label}: the server sends whole files only, no ranges; download it first") from error
@@ -167,6 +142,32 @@ class Ranges:
 
 
 _UNSHARED = {"_pieces", "_kept_bytes", "_lock", "_threads"}
+
+
+def patiently(call: Callable[[], _Result], what: str) -> _Result:
+    """What a request gives, tried again where another try may help.
+
+    Raises
+    ------
+    Refused
+        If another try would not help.
+    SourceError
+        If it has failed `ATTEMPTS` times.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return call()
+        except Exception as error:  # every filesystem has kinds of its own
+            problem = _final_problem(error)
+            if problem is not None:
+                raise Refused(f"{what} {problem}") from error
+            if attempt == ATTEMPTS:
+                raise SourceError(
+                    f"{what} could not be had in {ATTEMPTS} attempts ({_reason(error)}); "
+                    "check the connection, then run it again"
+                ) from error
+        time.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1))
+    raise AssertionError("unreachable")
 
 
 def _final_problem(error: Exception) -> str | None:

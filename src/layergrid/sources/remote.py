@@ -9,13 +9,13 @@ from urllib.parse import quote, unquote
 import numpy as np
 
 from layergrid.sources import ranges as limits
-from layergrid.sources.ranges import Ranges, Refused
+from layergrid.sources.ranges import Ranges, Refused, patiently
 from layergrid.sources.source import SourceError
 
 # Looked for one by one where a server lists no folder.
 _KNOWN_NAMES = (
     *("config.json", "model.safetensors.index.json", "model.safetensors"),
-    *("adapter_config.json", "adapter_model.safetensors"),
+    *("adapter_config.json", "adapter_model.safetensors", "zarr.json", ".zgroup"),
 )
 
 
@@ -65,6 +65,12 @@ class RemoteFolder:
         self._ranges, self._path, self.label = ranges, path, label.rstrip("/")
         self._names: list[str] | None = None
 
+    @property
+    def location(self) -> str:
+        """The URL, with its query."""
+        location: str = self._ranges.filesystem.unstrip_protocol(self._path)
+        return location
+
     def names(self) -> list[str]:
         """Names of the files and folders in it, sorted; the usual ones that exist, where none are listed."""
         if self._names is None:
@@ -82,7 +88,7 @@ class RemoteFolder:
     def _listed(self) -> list[str]:
         filesystem = self._ranges.filesystem
         try:
-            paths = self._ranges.patiently(lambda: filesystem.ls(self._path, detail=False), self.label)
+            paths = patiently(lambda: filesystem.ls(self._path, detail=False), self.label)
         except Refused:
             if self._ranges.is_http:  # most servers list nothing, and need not
                 return []
