@@ -19,6 +19,7 @@ from layergrid import levels, pyramid, readable
 from layergrid.kept_levels import KeptLevels
 from layergrid.levels import Level, plan_levels
 from layergrid.pyramid import Closed, Pyramid
+from layergrid.readable import Stopped
 from layergrid.tensor import Tensor, as_tensor
 from layergrid.windows import AGGREGATES, Window, reduce_cells
 
@@ -283,10 +284,10 @@ def test_a_window_can_be_given_up(monkeypatch):
     held = Held(matrix(100, 80))
     held.free.set()
     with Pyramid(held) as made:
-        with pytest.raises(Closed, match="no longer wanted"):
+        with pytest.raises(Stopped, match="no longer wanted"):
             made.window(Window(0, 100, 0, 80), stop=stop)
         held.free.clear()
-        with pytest.raises(Closed, match="no longer wanted"):
+        with pytest.raises(Stopped, match="no longer wanted"):
             made.window(Window(0, 100, 0, 80, 8, 8), stop=stop)
         held.free.set()
 

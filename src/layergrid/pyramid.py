@@ -17,7 +17,7 @@ import numpy as np
 
 from layergrid.kept_levels import KeptLevels
 from layergrid.levels import Level, Levels, Plan, block_bytes, levels_bytes, plan_levels
-from layergrid.readable import PIECE, Readable, parts, readable
+from layergrid.readable import PIECE, Readable, Stopped, parts, readable
 from layergrid.tensor import widen
 from layergrid.windows import Blocks, Window, empty_blocks, reduce_cells
 
@@ -28,8 +28,8 @@ MOST_BYTES = 640 << 20
 _MOST_READ = 1 << 24
 
 
-class Closed(RuntimeError):
-    """The pyramid was closed, or the window is no longer wanted."""
+class Closed(Stopped):
+    """The pyramid was closed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +75,7 @@ class Pyramid:
         cache: KeptLevels | None = None,
         threads: int = 2,
     ) -> None:
-        self._source: Readable = (
-            source if hasattr(source, "read") and hasattr(source, "transposed") else readable(source)
-        )
+        self._source = readable(source)
         cells = self._source.shape
         if absent is not None and self._source.transposed:
             absent = absent.T
@@ -164,8 +162,8 @@ class Pyramid:
 
         Raises
         ------
-        Closed
-            If `stop` was set or the pyramid closed.
+        Stopped
+            If `stop` was set, or, as `Closed`, the pyramid closed.
         Exception
             As `wait`.
         """
@@ -199,7 +197,7 @@ class Pyramid:
         self.start()
         while not self._build.wait(0.05):
             if stop is not None and stop.is_set():
-                raise Closed("the window is no longer wanted")
+                raise Stopped("the window is no longer wanted")
         return source
 
     def _read(self, level: Level, rows: slice, columns: slice, stop: threading.Event | None) -> Blocks:
@@ -212,7 +210,7 @@ class Pyramid:
         down = slice(rows.start * level.row_factor, min(rows.stop * level.row_factor, cells[0]))
         for part in parts(down, across, level.row_factor, level.column_factor):
             if stop is not None and stop.is_set():
-                raise Closed("the window is no longer wanted")
+                raise Stopped("the window is no longer wanted")
             self._build.check()
             gone = None if self._absent is None else self._absent[part]
             place = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,6 +18,11 @@ PIECE = 1 << 20
 _GAP_BYTES = 1 << 15
 
 
+class Stopped(RuntimeError):
+    """What was asked for is no longer wanted, so there is no answer."""
+
+
+@runtime_checkable
 class Readable(Protocol):
     """A matrix of which parts are read as stored; from several threads at once."""
 
@@ -42,7 +47,10 @@ class Readable(Protocol):
 
 
 def readable(source: Any, *, identity: str = "", transposed: bool = False) -> Readable:
-    """An array, a `Tensor`, or what gives an array for ``source[rows, columns]`` (memory-mapped, Zarr, dask).
+    """A matrix of what can be read in parts.
+
+    A `Readable` itself, an array, a `Tensor`, or what gives an array for ``source[rows, columns]``: memory-mapped
+    files, Zarr, dask.
 
     Parameters
     ----------
@@ -57,6 +65,8 @@ def readable(source: Any, *, identity: str = "", transposed: bool = False) -> Re
     TypeError
         If its elements are no real numbers.
     """
+    if isinstance(source, Readable):
+        return source
     if isinstance(source, Tensor):
         if not source.size:
             raise ValueError(f"{source.name!r} of shape {source.shape} has no entries to show")

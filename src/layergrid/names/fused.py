@@ -125,7 +125,7 @@ def _pieces(
     length = _divided(inner, address)
     if length is None:
         return ()
-    heads = _heads(config, address.stack)
+    heads = head_counts(config, address.stack)
     counted = _counts(address, length, heads, siblings)
     repeats = {"one": 1, "four": 4, "each": length // len(row.order), "kv_heads": heads[1] if heads else 0}
     groups = repeats[row.groups]
@@ -228,8 +228,14 @@ def _only(widths: set[int]) -> int | None:
 # --- What the config says --------------------------------------------------------------------------------
 
 
-def _heads(config: Mapping[str, Any], stack: str) -> tuple[int, int] | None:
-    """The numbers of heads of queries and of keys; None where the config does not say."""
+def head_counts(config: Mapping[str, Any], stack: str = "") -> tuple[int, int] | None:
+    """The numbers of heads of queries and of keys; None where the config does not say.
+
+    Parameters
+    ----------
+    config : the model's config.json, or the scalars of a GGUF header
+    stack : of the layers that are meant, as `Address` has it
+    """
     part = _of_stack(config, stack)
     if part is None:
         return None
