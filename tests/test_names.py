@@ -154,6 +154,7 @@ def components(*names: str, **shapes: tuple[int, ...]) -> dict[str, str | None]:
         ("transformer.blocks.1.norm_attn_norm.attn.Wqkv.weight", 1, "attn.qkv", None),
         ("decoder.layers.1.encoder_decoder_attention.k_proj.weight", 1, "cross_attn.k", None),
         ("model.cross_attn_layers.1.q_proj.weight", 1, "cross_attn.q", None),
+        ("transformer_blocks.1.audio_to_video_attn.to_q.weight", 1, "cross_attn.q", None),
         # MLP
         ("transformer.h.1.mlp.c_fc_0.weight", 1, "mlp.gate", None),
         ("transformer.blocks.1.ff_proj.weight", 1, "mlp.up", None),
@@ -230,6 +231,7 @@ def test_a_part_without_a_rule_keeps_its_own_name():
         "model.layers.1.per_layer_input_gate.weight",
         "model.layers.1.token_mixer.mixer.ssm.conv",
         "layers.0.blocks.1.attn.cpb_mlp.0.weight",
+        "a.blk.1.ffn_scale.weight",
     ],
 )
 def test_the_parts_of_something_else_are_never_called_attention_or_mlp(name):
@@ -257,6 +259,9 @@ def in_layer(*parts: str) -> dict[str, str | None]:
         {"mlp.fc_1": "mlp.gate", "mlp.fc_2": "mlp.up", "mlp.proj": "mlp.down"},
         {"mlp.gate": "mlp.gate", "mlp.up": "mlp.up", "mlp.down": "mlp.down"},
         {"ff.fc1": "mlp.gate", "ff.fc2": "mlp.up", "ff.fc3": "mlp.down"},
+        {"ff.linear_1": "mlp.gate", "ff.linear_2": "mlp.down", "ff.linear_3": "mlp.up"},
+        {"ff.linear_1": "mlp.gate", "ff.linear_2": "mlp.up", "ff.out_projection": "mlp.down"},
+        {"img_mlp.proj": "mlp.up", "img_mlp.gate_layer": "mlp.gate", "img_mlp.out": "mlp.down"},
         {"mlp.Dense_0": "mlp.up", "mlp.Dense_1": "mlp.down"},
         {"mixer.in_proj": "ssm.in", "mixer.out_proj": "ssm.out"},
         {"mixer.Wqkv": "attn.qkv", "mixer.out_proj": "attn.o"},
@@ -269,6 +274,14 @@ def in_layer(*parts: str) -> dict[str, str | None]:
 )
 def test_siblings_settle_what_a_word_means(expected):
     assert in_layer(*expected) == expected
+
+
+def test_attention_beside_the_marks_of_a_linear_one_in_gguf_is_linear():
+    names = ["attn_q", "attn_output", "ssm_beta"]
+    found = parse_names({f"blk.0.{name}.weight": None for name in names})
+    assert [address.component for address in found.values()] == ["linear_attn.q", "linear_attn.o", "ssm_beta"]
+    hybrid = parse_names({"blk.0.attn_q.weight": None, "blk.0.ssm_in.weight": None})
+    assert [address.component for address in hybrid.values()] == ["attn.q", "ssm.in"]
 
 
 def test_shapes_tell_which_numbered_matrix_leads_back():

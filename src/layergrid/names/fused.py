@@ -18,7 +18,8 @@ from layergrid.names.layouts import (
     SUB_CONFIGS,
     LayoutRow,
 )
-from layergrid.names.model import Shape, parse_names
+from layergrid.names.model import parse_names
+from layergrid.names.settling import Shape
 
 _HEADS_FIRST = re.compile(HEADS_FIRST)
 _KIND = re.compile(r"[./](?:weight|bias|kernel|w|b)(?::0)?$")

@@ -266,7 +266,7 @@ def _part(inner: tuple[str, ...]) -> _Part | None:
     if not known and (match := _KIND_SUFFIX.fullmatch(words[-1]) or _BIAS_PREFIX.fullmatch(words[-1])):
         cut = (*words[:-1], match["part"])
         as_cut = _component(cut)
-        if as_cut[0] in CORE:
+        if as_cut[0] in CORE and not _place(match["part"]):  # `ffn_scale` is no scale of a matrix `ffn`
             component, expert, place, leaf, sub, _ = as_cut
             words, kind = cut, _kind(match["kind"]) or ""
     if kind:

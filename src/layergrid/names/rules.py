@@ -50,7 +50,7 @@ PART_LISTS = r"attentions|ffns|layer_norm\d+|encoder_attns?"
 # Before the list: around the blocks. A list in here holds blocks only if it has attention or MLPs.
 OUTSIDE = (
     r"(?:\w*_)?(?:heads?|embed|embedder|embeddings?|projectors?|predictor|merger|stem|classifier)"
-    r"|feature_extractor"
+    r"|feature_extractor|\w*guidance\w*"
 )
 
 # --- Stacks ----------------------------------------------------------------------------------------------
@@ -115,7 +115,8 @@ PLACES: tuple[tuple[str, str], ...] = (
     ("conv", r"(?:\w*_)?(?:conv|convolution|shortconv)(?:_?module|_?block)?|shortconv"),
     (
         "cross_attn",
-        rf"(?:\w*_)?(?:cross|encoder|encoder_decoder|enc_dec|encdec|inter|src|context|x)_?{ATTENTION}(?:_\w+)?|attn_?2",
+        rf"(?:\w*_)?(?:cross|encoder|encoder_decoder|enc_dec|encdec|inter|src|context|x)_?{ATTENTION}(?:_\w+)?"
+        rf"|\w+_to_\w+_{ATTENTION}|attn_?2",
     ),
     (
         "linear_attn",
@@ -275,9 +276,9 @@ PARTS: tuple[tuple[str, str, str], ...] = (
 # The second half of a compound word, where it differs from the same word in a path: (place, rest, component).
 COMPOUND_PARTS: tuple[tuple[str, str, str], ...] = (
     ("attn", r"kv_a_mqa", "kv_a"),
-    ("mlp", r"gate", "gate"),
-    ("mlp", r"up|in", "up"),
-    ("mlp", r"down|linear", "down"),
+    ("mlp", r"gate(?:_\d)?", "gate"),
+    ("mlp", r"(?:up|in)(?:_\d)?", "up"),
+    ("mlp", r"down(?:_\d)?|linear", "down"),
     ("mlp", r"gate_up", "gate_up"),
     ("mlp", r"gate_inp", "moe.router"),
     ("mlp", r"gate_inp_shexp", "moe.shared_gate"),
@@ -303,12 +304,26 @@ LINEAR_ATTENTION_MARKS = (
     r"|in_proj_(?:qkvz|ba|qkv|z|b|a))"
 )
 
+# GGUF puts the parts of a block side by side. What is called attention beside one of these is linear attention.
+LINEAR_LAYER_MARKS = r"ssm_(?:alpha|beta|ba|f_a|f_b|g_a|g_b|conv1d_[qkv])"
+
 # What matrices of one MLP mean together: (all these parts are there, none of these is, what they then are).
 TOGETHER: tuple[tuple[frozenset[str], frozenset[str], dict[str, str]], ...] = (
     (frozenset({"w1", "w2"}), frozenset({"w3", "v1"}), {"w1": "mlp.up", "w2": "mlp.down"}),
     (frozenset({"w1", "w2", "c_proj"}), frozenset(), {"w1": "mlp.up", "w2": "mlp.gate"}),
     (frozenset({"w12", "w3"}), frozenset(), {"w3": "mlp.down"}),
     (frozenset({"fc_1", "fc_2", "proj"}), frozenset(), {"fc_1": "mlp.gate", "fc_2": "mlp.up"}),
+    (
+        frozenset({"linear_1", "linear_2", "linear_3"}),
+        frozenset(),
+        {"linear_1": "mlp.gate", "linear_2": "mlp.down", "linear_3": "mlp.up"},
+    ),
+    (
+        frozenset({"linear_1", "linear_2", "out_projection"}),
+        frozenset(),
+        {"linear_1": "mlp.gate", "linear_2": "mlp.up"},
+    ),
+    (frozenset({"proj", "gate_layer", "out"}), frozenset(), {"proj": "mlp.up", "gate_layer": "mlp.gate"}),
     (frozenset({"fc1", "fc2", "fc3"}), frozenset(), {"fc1": "mlp.gate", "fc2": "mlp.up", "fc3": "mlp.down"}),
     (
         frozenset({"linear", "linear_v", "linear_1"}),
