@@ -3,22 +3,16 @@
  *
  * Pure but for remembering its last answers: dragging a limit must not gather a million cells again.
  */
-import { gatherCells } from "./blocks.ts";
+import { gatherCells } from "./gather.ts";
 import { type GroupRun, groupRuns } from "./labels.ts";
-import { type GridLayout, gridLayout } from "./layout.ts";
+import { blockLength, blockStarts, type GridLayout, gridLayout, SMALLEST_ROW, snapped } from "./layout.ts";
 import type { Matrix, State } from "./model.ts";
-import { type PaintedCells, transformValues } from "./raster.ts";
+import { makePyramid } from "./pyramid.ts";
+import type { PaintedCells } from "./raster.ts";
 import { remembered } from "./remember.ts";
-import { makeScale, type Scale, type ScaleKind } from "./scale.ts";
+import { type Domain, makeScale, type Scale, type ScaleKind } from "./scale.ts";
 import { type Extent, finiteExtent, quantiles, sortedFinite } from "./statistics.ts";
-
-/** The part of the shown cells in view, as positions among them: from `top`, `left` up to, not including, the ends. */
-export interface Window {
-  readonly top: number;
-  readonly bottom: number;
-  readonly left: number;
-  readonly right: number;
-}
+import type { Aggregate, Window } from "./windows.ts";
 
 /** The values of the shown cells, and what is asked of them more than once. */
 export interface Shown {
@@ -30,6 +24,7 @@ export interface Shown {
 export interface Figure {
   readonly state: State;
   readonly scale: Scale;
+  /** The part of the shown cells in view, as positions among them from the top and left of the page. */
   readonly window: Window;
   /** Rows in view from the top of the page downwards, and columns from left to right, as indices into the matrix. */
   readonly rows: Int32Array;
@@ -37,8 +32,9 @@ export interface Figure {
   readonly runs: readonly GroupRun[];
   readonly layout: GridLayout;
   readonly painted: PaintedCells;
-  readonly transformed: Float32Array | Float64Array;
   readonly shown: Shown;
+  /** Do a part of what makes the next views fast, a few milliseconds; true when nothing is left to do. */
+  prepare(): boolean;
 }
 
 export interface Room {
@@ -48,6 +44,11 @@ export interface Room {
 }
 
 const KNOTS = 1025;
+
+/** Cells read in one part of what is done ahead, a few milliseconds. */
+const PREPARED_AT_ONCE = 1 << 20;
+/** More columns than these are not grouped: their headings would have no room. */
+const MOST_GROUPED = 1000;
 
 export function wholeWindow(state: State): Window {
   return { top: 0, bottom: state.rows.length, left: 0, right: state.columns.length };
@@ -60,7 +61,7 @@ export function componentLabels(matrix: Matrix, columns: Int32Array): string[] {
 /** A maker of figures for one view. */
 export function figureMaker(): (state: State, window: Window | null, room: Room) => Figure {
   const makeShown = remembered((matrix: Matrix, rows: Int32Array, columns: Int32Array): Shown => {
-    const cells = gatherCells({ ...matrix, stride: matrix.columns }, rows, columns, 1, 1);
+    const cells = gatherCells(matrix, rows, columns);
     let extent: Extent | null = null;
     let sorted: Float64Array | null = null;
     return {
@@ -75,55 +76,137 @@ export function figureMaker(): (state: State, window: Window | null, room: Room)
       },
     };
   });
+  const makePyramidOf = remembered((shown: Shown) => makePyramid(shown.cells));
   const makeKnots = remembered((shown: Shown) => quantiles(shown.sorted(), KNOTS));
-  const makeRows = remembered((rows: Int32Array, origin: string, top: number, bottom: number) => {
-    const fromTop = origin === "upper" ? rows : rows.slice().reverse();
-    return fromTop.slice(top, bottom);
-  });
+  const makeScaleOf = remembered((kind: ScaleKind, domain: Domain, diverging: boolean, shown: Shown) =>
+    makeScale(kind, domain, diverging, {
+      smallestPositive: () => shown.extent().smallestPositive,
+      knots: () => makeKnots(shown),
+    }),
+  );
+  const makeFromTop = remembered((rows: Int32Array, lower: boolean) =>
+    lower ? rows.slice().reverse() : rows,
+  );
+  const makeRows = remembered((fromTop: Int32Array, top: number, bottom: number) =>
+    fromTop.slice(top, bottom),
+  );
   const makeColumns = remembered((columns: Int32Array, left: number, right: number) =>
     columns.slice(left, right),
   );
   const makeRuns = remembered((matrix: Matrix, columns: Int32Array) =>
-    groupRuns(componentLabels(matrix, columns)),
+    columns.length > MOST_GROUPED ? [] : groupRuns(componentLabels(matrix, columns)),
   );
   const makeLayout = remembered(
     (
-      rows: number,
-      columns: number,
+      rowStart: number,
+      rowEnd: number,
+      rowBlock: number,
+      lower: boolean,
+      columnStart: number,
+      columnEnd: number,
+      columnBlock: number,
       runs: readonly GroupRun[],
       width: number,
       height: number,
       ratio: number,
-    ) => gridLayout({ rows, columns }, runs, width, height, ratio),
+    ) =>
+      gridLayout(
+        { cells: blockStarts(rowStart, rowEnd, rowBlock, lower), block: rowBlock },
+        { cells: blockStarts(columnStart, columnEnd, columnBlock, false), block: columnBlock },
+        runs,
+        width,
+        height,
+        ratio,
+      ),
   );
   const makePainted = remembered(
-    (matrix: Matrix, rows: Int32Array, columns: Int32Array, rowBlock: number, columnBlock: number) =>
-      gatherCells({ ...matrix, stride: matrix.columns }, rows, columns, rowBlock, columnBlock),
+    (
+      shown: Shown,
+      top: number,
+      bottom: number,
+      left: number,
+      right: number,
+      rowBlock: number,
+      columnBlock: number,
+      aggregate: Aggregate,
+      center: number,
+      lower: boolean,
+    ): PaintedCells => {
+      const cells = makePyramidOf(shown).window(
+        { top, bottom, left, right },
+        rowBlock,
+        columnBlock,
+        aggregate,
+        center,
+      );
+      return lower ? upsideDown(cells) : cells;
+    },
   );
-  const makeTransformed = remembered(
-    (painted: PaintedCells, _kind: ScaleKind, _key: unknown, scale: () => Scale) =>
-      transformValues(painted.values, scale()),
-  );
-  let currentScale: Scale;
-  const readScale = () => currentScale;
 
   return (state, wanted, room) => {
     const { matrix } = state;
-    const window = wanted ?? wholeWindow(state);
     const shown = makeShown(matrix, state.rows, state.columns);
-    const scale = makeScale(state.scale, state.domain, state.diverging, {
-      smallestPositive: () => shown.extent().smallestPositive,
-      knots: () => makeKnots(shown),
-    });
-    const rows = makeRows(state.rows, state.origin, window.top, window.bottom);
-    const columns = makeColumns(state.columns, window.left, window.right);
+    const scale = makeScaleOf(state.scale, state.domain, state.diverging, shown);
+    const lower = state.origin === "lower";
+    const view = wanted ?? wholeWindow(state);
+    const count = state.rows.length;
+    const rowBlock = blockLength(
+      view.bottom - view.top,
+      room.height,
+      room.ratio,
+      wanted === null ? SMALLEST_ROW : 1,
+    );
+    const columnBlock = blockLength(view.right - view.left, room.width, room.ratio, 1);
+    // In the order of layers, whatever the origin: blocks begin with the first layer.
+    const [top, bottom] = snapped(
+      lower ? count - view.bottom : view.top,
+      lower ? count - view.top : view.bottom,
+      count,
+      rowBlock,
+    );
+    const [left, right] = snapped(view.left, view.right, state.columns.length, columnBlock);
+    const window = { top: lower ? count - bottom : top, bottom: lower ? count - top : bottom, left, right };
+    const rows = makeRows(makeFromTop(state.rows, lower), window.top, window.bottom);
+    const columns = makeColumns(state.columns, left, right);
     const runs = makeRuns(matrix, columns);
-    const layout = makeLayout(rows.length, columns.length, runs, room.width, room.height, room.ratio);
-    const painted = makePainted(matrix, rows, columns, layout.rowBlock, layout.columnBlock);
-    currentScale = scale;
-    // A symlog scale is linear near zero within a share of the limits, so it alone changes its transform with them.
-    const key = state.scale === "symlog" ? state.domain : state.scale === "quantile" ? shown : null;
-    const transformed = makeTransformed(painted, state.scale, key, readScale);
-    return { state, scale, window, rows, columns, runs, layout, painted, transformed, shown };
+    const { width, height, ratio } = room;
+    const layout = makeLayout(
+      top,
+      bottom,
+      rowBlock,
+      lower,
+      left,
+      right,
+      columnBlock,
+      runs,
+      width,
+      height,
+      ratio,
+    );
+    const painted = makePainted(
+      shown,
+      top,
+      bottom,
+      left,
+      right,
+      rowBlock,
+      columnBlock,
+      state.aggregate,
+      state.aggregate === "extreme" ? state.domain.center : 0,
+      lower,
+    );
+    const prepare = () => makePyramidOf(shown).build(state.aggregate, PREPARED_AT_ONCE);
+    return { state, scale, window, rows, columns, runs, layout, painted, shown, prepare };
   };
+}
+
+/** The last row first. */
+function upsideDown({ rows, columns, values, absent }: PaintedCells): PaintedCells {
+  const turned = <T extends Float32Array | Float64Array | Uint8Array>(all: T): T => {
+    const copy = all.slice() as T;
+    for (let row = 0; row < rows; row++)
+      copy.set(all.subarray(row * columns, (row + 1) * columns), (rows - 1 - row) * columns);
+    return copy;
+  };
+  return { rows, columns, values: turned(values), absent: absent === null ? null : turned(absent) };
 }

@@ -1,5 +1,6 @@
 /** Numbers and labels as text. */
 import { format, precisionFixed } from "d3-format";
+import type { Aggregate } from "./windows.ts";
 
 const MINUS = "\u2212";
 const MANY_TIMES = 200;
@@ -85,6 +86,13 @@ export function ordinal(n: number): string {
 }
 
 /** A count with thousands apart: 47,031. */
+export const AGGREGATE_TEXTS: Readonly<Record<Aggregate, string>> = {
+  mean: "mean",
+  min: "smallest value",
+  max: "largest value",
+  extreme: "value farthest from the center",
+};
+
 export const grouped = format(",");
 
 /** Counts with their noun: "1 layer", "28 layers". */
@@ -108,4 +116,13 @@ export function shorten(text: string, length: number): string {
   const head = Math.ceil((length - 1) / 2);
   const tail = length - 1 - head;
   return `${characters.slice(0, head).join("")}…${tail > 0 ? characters.slice(-tail).join("") : ""}`;
+}
+
+/** What a painted cell shows of several: "mean of 2 layers × 4 components"; empty where it shows one. */
+export function blockText(
+  aggregate: Aggregate,
+  { rowBlock, columnBlock }: { readonly rowBlock: number; readonly columnBlock: number },
+): string {
+  if (rowBlock === 1 && columnBlock === 1) return "";
+  return `${AGGREGATE_TEXTS[aggregate]} of ${counted(rowBlock, "layer")} × ${counted(columnBlock, "component")}`;
 }

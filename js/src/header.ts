@@ -1,7 +1,7 @@
 /** What stands below the columns: their labels, thinned to the room there is, and a heading for each group. */
 import { shorten } from "./format.ts";
 import { type GroupRun, splitLabel } from "./labels.ts";
-import { labelStep } from "./layout.ts";
+import { labelStep, spanOfCell } from "./layout.ts";
 import type { Spans } from "./raster.ts";
 
 const TURNED_LABEL_ROOM = 15;
@@ -10,6 +10,8 @@ const LONGEST_TURNED = 22;
 const UPRIGHT_HEIGHT = 20;
 /** A run of fewer named columns shows all its labels or none: a few of them would pass for all. */
 const FEW_NAMES = 8;
+/** Of more columns so many are looked at for how long labels are. */
+const MOST_MEASURED = 1000;
 
 export interface ColumnLabel {
   /** Position among the columns; of a heading, that of its first column. */
@@ -35,22 +37,22 @@ export interface Header {
   readonly labelHeight: number;
 }
 
-/** Columns as they are painted: `block` of them to each of the spans, which are in device pixels. */
+/** Columns as they are painted, in device pixels. */
 export interface PaintedColumns {
   readonly spans: Spans;
-  readonly block: number;
   readonly ratio: number;
 }
 
-export function columnHeader(
-  full: readonly string[],
-  runs: readonly GroupRun[],
-  painted: PaintedColumns,
-): Header {
+/** The labels of all columns: an array, or made when asked for where there are very many. */
+export interface ColumnNames {
+  readonly length: number;
+  at(index: number): string | undefined;
+}
+
+export function columnHeader(full: ColumnNames, runs: readonly GroupRun[], painted: PaintedColumns): Header {
   const grouped = runs.some((run) => run.group !== "") && headingsFit(runs, painted);
   const whole: GroupRun = { group: "", start: 0, end: full.length };
-  const parts = grouped ? full.map((label) => splitLabel(label).part) : full;
-  const labels = (grouped ? runs : [whole]).flatMap((run) => runLabels(run, parts, full, painted, grouped));
+  const labels = (grouped ? runs : [whole]).flatMap((run) => runLabels(run, full, painted, grouped));
   const headings = grouped
     ? runs.filter(({ group }) => group !== "").map((run) => heading(run, painted))
     : [];
@@ -61,18 +63,18 @@ export function columnHeader(
 
 function runLabels(
   run: GroupRun,
-  parts: readonly string[],
-  full: readonly string[],
+  full: ColumnNames,
   painted: PaintedColumns,
   grouped: boolean,
 ): ColumnLabel[] {
   const { left, width } = runBox(run, painted);
   const count = run.end - run.start;
+  const part = (at: number) => (grouped ? splitLabel(full.at(at)!).part : full.at(at)!);
   let longest = 0;
   let numbers = true;
-  for (let at = run.start; at < run.end; at++) {
-    longest = Math.max(longest, parts[at]!.length);
-    numbers &&= /^-?\d+$/.test(parts[at]!);
+  for (let at = run.start; at < run.end; at += Math.ceil(count / MOST_MEASURED)) {
+    longest = Math.max(longest, part(at).length);
+    numbers &&= /^-?\d+$/.test(part(at));
   }
   const fits = longest * CHARACTER_WIDTH + 4 <= width / count;
   const upright = fits || (numbers && count > 1);
@@ -87,11 +89,11 @@ function runLabels(
   }
   const labels: ColumnLabel[] = [];
   for (let at = run.start; at < run.end; at += step) {
-    const text = upright ? parts[at]! : shorten(parts[at]!, LONGEST_TURNED);
+    const text = upright ? part(at) : shorten(part(at), LONGEST_TURNED);
     const middle = columnMiddle(at, painted);
     // The last one must not run into the first of the next group.
     if (at > run.start && upright && middle + (text.length * CHARACTER_WIDTH) / 2 > left + width + 2) break;
-    labels.push({ at, text, full: full[at]!, middle, turned: !upright });
+    labels.push({ at, text, full: full.at(at)!, middle, turned: !upright });
   }
   return labels;
 }
@@ -108,12 +110,12 @@ function heading(run: GroupRun, painted: PaintedColumns): Heading {
   return { group: run.group, text: fitting >= 2 ? shorten(run.group, fitting) : "", left, width };
 }
 
-function runBox(run: GroupRun, { spans, block, ratio }: PaintedColumns): { left: number; width: number } {
-  const left = spans.starts[Math.floor(run.start / block)]! / ratio;
-  return { left, width: spans.ends[Math.floor((run.end - 1) / block)]! / ratio - left };
+function runBox(run: GroupRun, { spans, ratio }: PaintedColumns): { left: number; width: number } {
+  const left = spans.starts[spanOfCell(spans, run.start)]! / ratio;
+  return { left, width: spans.ends[spanOfCell(spans, run.end - 1)]! / ratio - left };
 }
 
-function columnMiddle(at: number, { spans, block, ratio }: PaintedColumns): number {
-  const painted = Math.floor(at / block);
+function columnMiddle(at: number, { spans, ratio }: PaintedColumns): number {
+  const painted = spanOfCell(spans, at);
   return (spans.starts[painted]! + spans.ends[painted]!) / 2 / ratio;
 }

@@ -1,10 +1,10 @@
 /** Cell <-> pixel. All edges are whole device pixels, so that no cell is smeared and no seam shows. */
-import { blockLength } from "./blocks.ts";
 import type { GroupRun } from "./labels.ts";
 import type { Spans } from "./raster.ts";
+import { levelFactor } from "./windows.ts";
 
-const SMALLEST_ROW = 3;
-const SMALLEST_COLUMN = 1;
+/** CSS pixels of a row, at least, while all are in view. */
+export const SMALLEST_ROW = 3;
 const LARGEST_CELL_WIDTH = 132;
 const LARGEST_ROW = 26;
 const USUAL_HEIGHT = 480;
@@ -17,7 +17,7 @@ export interface GridLayout {
   readonly width: number;
   readonly height: number;
   readonly ratio: number;
-  /** Cells to a painted row and column: more than one where there are more cells than room. */
+  /** Cells to a painted row and column, powers of two: more than one where there are more cells than room. */
   readonly rowBlock: number;
   readonly columnBlock: number;
   /** Device pixels of each painted column, left to right, and painted row, top to bottom. */
@@ -36,8 +36,34 @@ export function largestGridWidth(columns: number, runs: readonly GroupRun[]): nu
   return columns * LARGEST_CELL_WIDTH + Math.max(0, runs.length - 1) * GROUP_GAP;
 }
 
+/** Cells to a painted cell: one while each has `smallest` CSS pixels, else as many as leave a device pixel to each. */
+export function blockLength(cells: number, cssLength: number, ratio: number, smallest: number): number {
+  const pixels = Math.floor(cssLength * ratio);
+  if (cells * smallest <= Math.min(cssLength, pixels)) return 1;
+  return Math.max(smallest > 1 ? 2 : 1, levelFactor(cells, pixels));
+}
+
+/**
+ * From `start` up to `end` of `count` cells in whole blocks: as many blocks as that takes, which begin at multiples
+ * of their length from the first cell on, so that they stay the same while the view moves.
+ */
+export function snapped(start: number, end: number, count: number, block: number): readonly [number, number] {
+  const first = Math.floor(start / block) * block;
+  return [first, Math.min(count, first + Math.ceil((end - start) / block) * block)];
+}
+
+/** Where the blocks of cells from `start` to `end` begin, and the end, from the first cell; `reversed` from the last. */
+export function blockStarts(start: number, end: number, block: number, reversed: boolean): Int32Array {
+  const length = end - start;
+  const blocks = Math.ceil(length / block);
+  return Int32Array.from({ length: blocks + 1 }, (_, i) =>
+    reversed ? length - Math.min(length, (blocks - i) * block) : Math.min(length, i * block),
+  );
+}
+
 export function gridLayout(
-  shape: { rows: number; columns: number },
+  rows: { readonly cells: Int32Array; readonly block: number },
+  columns: { readonly cells: Int32Array; readonly block: number },
   runs: readonly GroupRun[],
   cssWidth: number,
   cssHeight: number,
@@ -45,18 +71,15 @@ export function gridLayout(
 ): GridLayout {
   const width = Math.max(1, Math.round(cssWidth * ratio));
   const height = Math.max(1, Math.round(cssHeight * ratio));
-  // Never more painted cells than device pixels, also where the page is zoomed out.
-  const rowBlock = blockLength(shape.rows, Math.min(cssHeight, height), SMALLEST_ROW);
-  const columnBlock = blockLength(shape.columns, Math.min(Math.floor(cssWidth), width), SMALLEST_COLUMN);
-  const gaps = columnBlock === 1 ? gapsBefore(shape.columns, runs, width, ratio) : null;
+  const gaps = columns.block === 1 ? gapsBefore(columns.cells.length - 1, runs, width, ratio) : null;
   return {
     width,
     height,
     ratio,
-    rowBlock,
-    columnBlock,
-    columns: spans(Math.ceil(shape.columns / columnBlock), width, gaps),
-    rows: spans(Math.ceil(shape.rows / rowBlock), height, null),
+    rowBlock: rows.block,
+    columnBlock: columns.block,
+    columns: spans(columns.cells, width, gaps),
+    rows: spans(rows.cells, height, null),
   };
 }
 
@@ -78,8 +101,9 @@ function gapsBefore(
   return before;
 }
 
-/** Divide `length` device pixels among `count` cells, as evenly as whole pixels allow. */
-function spans(count: number, length: number, gapsBefore: Int32Array | null): Spans {
+/** Divide `length` device pixels among the painted cells, as evenly as whole pixels allow: none goes without. */
+function spans(cells: Int32Array, length: number, gapsBefore: Int32Array | null): Spans {
+  const count = cells.length - 1;
   const free = length - (gapsBefore === null ? 0 : gapsBefore[count - 1]!);
   const starts = new Int32Array(count);
   const ends = new Int32Array(count);
@@ -88,7 +112,31 @@ function spans(count: number, length: number, gapsBefore: Int32Array | null): Sp
     starts[i] = gap + Math.round((i * free) / count);
     ends[i] = gap + Math.round(((i + 1) * free) / count);
   }
-  return { starts, ends, length: count };
+  return { starts, ends, length: count, cells };
+}
+
+/** The painted cell that holds a cell in view. */
+export function spanOfCell({ cells, length }: Spans, cell: number): number {
+  if (cells[length] === length) return cell;
+  let from = 0;
+  let to = length - 1;
+  while (from < to) {
+    const middle = (from + to + 1) >> 1;
+    if (cells[middle]! <= cell) from = middle;
+    else to = middle - 1;
+  }
+  return from;
+}
+
+/** The cell in view at a device pixel; -1 outside and in gaps, unless the nearest is asked for. */
+export function cellUnder(spans: Spans, pixel: number, nearest: boolean): number {
+  const at = nearest ? nearestSpan(spans, pixel) : spanAt(spans, pixel);
+  if (at < 0) return at;
+  const first = spans.cells[at]!;
+  const count = spans.cells[at + 1]! - first;
+  if (count === 1) return first;
+  const share = (pixel - spans.starts[at]!) / Math.max(1, spans.ends[at]! - spans.starts[at]!);
+  return first + Math.min(count - 1, Math.max(0, Math.floor(share * count)));
 }
 
 /** The painted row or column at a device pixel; -1 in a gap or outside. */

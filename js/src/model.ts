@@ -22,6 +22,7 @@ import { remembered } from "./remember.ts";
 import { createRequests, type Requests } from "./requests.ts";
 import { type Domain, SCALE_KINDS, type ScaleKind } from "./scale.ts";
 import type { CellId } from "./selection.ts";
+import type { Aggregate } from "./windows.ts";
 
 export interface Traits {
   vmin: number;
@@ -41,6 +42,7 @@ export interface Traits {
   units: string;
   position: Position;
   scale_over: "page" | "all";
+  aggregate: Aggregate;
   _values: DataView;
   _dtype: "f4" | "f8";
   _shape: readonly [number, number];
@@ -104,6 +106,8 @@ export interface State {
   readonly palette: Palette;
   readonly selection: readonly CellId[];
   readonly origin: "lower" | "upper";
+  /** What a block shows where cells outnumber pixels. */
+  readonly aggregate: Aggregate;
   readonly title: string;
   readonly units: string;
   readonly notice: string;
@@ -273,6 +277,7 @@ export function stateReader(model: Model): () => State {
       palette: readPalette(cmap, lut, model.get("reverse"), model.get("levels")),
       selection: readSelection(matrix, model.get("selection")),
       origin: model.get("origin"),
+      aggregate: model.get("aggregate"),
       title: text("title", 0),
       units: text("units", 1),
       notice: model.get("_notice"),
@@ -297,6 +302,7 @@ const DRAWN: readonly (keyof Traits)[] = [
   "units",
   "position",
   "scale_over",
+  "aggregate",
   "_values",
   "_absent",
   "_layers",
@@ -322,6 +328,7 @@ export interface Changes {
   layers?: readonly Label[] | null;
   position?: Position;
   scale_over?: "page" | "all";
+  aggregate?: Aggregate;
   /** Whether the limits among these changes fit the values; else they are set by hand. */
   _fitted?: boolean;
   _notice?: string;

@@ -1,4 +1,4 @@
-/** Values -> colors -> pixels. Everything that a frame costs is here: O(painted cells) + O(pixels). */
+/** Values -> colors -> pixels. What a frame costs is here and in codes.ts: O(painted cells) + O(pixels). */
 import { LUT_SIZE, type Palette, SPECIAL } from "./colormap.ts";
 import type { Scale } from "./scale.ts";
 
@@ -12,11 +12,13 @@ export interface PaintedCells {
   readonly absent: Uint8Array | null;
 }
 
-/** Device pixels of a run of cells along one axis: cell i covers [starts[i], ends[i]). */
+/** Device pixels of painted cells along one axis: painted cell i covers [starts[i], ends[i]). */
 export interface Spans {
   readonly starts: Int32Array;
   readonly ends: Int32Array;
   readonly length: number;
+  /** Painted cell i holds the cells in view from cells[i] up to, not including, cells[i + 1]. */
+  readonly cells: Int32Array;
 }
 
 /** Index into the palette of one value: 0 to 255 on the scale, from 256 on one of `SPECIAL`. */
@@ -30,44 +32,8 @@ export function paletteIndex(scale: Scale, value: number): number {
   const { pivot, pivotPosition, slopeBelow, slopeAbove } = scale.arms;
   const offset = scale.transform(value) - pivot;
   const position = pivotPosition + offset * (offset < 0 ? slopeBelow : slopeAbove);
-  // As indexCells truncates it: a domain narrower than numbers can divide gives NaN, and that the first color.
+  // A domain narrower than numbers can divide gives NaN, and that the first color.
   return Math.max(0, Math.min(LUT_SIZE - 1, (position * LUT_SIZE) | 0));
-}
-
-/**
- * Write the palette index of every cell into `indices`.
- *
- * `transformed` is `cells.values` through `scale.transform`: for one scale it stays the same while the limits
- * move, so that a slider costs two comparisons and a multiplication a cell whatever the scale.
- */
-export function indexCells(
-  indices: Uint16Array,
-  cells: PaintedCells,
-  transformed: Float32Array | Float64Array,
-  scale: Scale,
-): void {
-  const { values, absent } = cells;
-  const { low, high } = scale.domain;
-  const { pivot, pivotPosition, slopeBelow, slopeAbove } = scale.arms;
-  const base = pivotPosition * LUT_SIZE;
-  const below = slopeBelow * LUT_SIZE;
-  const above = slopeAbove * LUT_SIZE;
-  const last = LUT_SIZE - 1;
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]!;
-    if (value >= low && value <= high) {
-      const offset = transformed[i]! - pivot;
-      // Both arms without a branch: in noisy data it would be mispredicted at every other cell.
-      const at = (base + Math.min(offset, 0) * below + Math.max(offset, 0) * above) | 0;
-      indices[i] = at > last ? last : at;
-    } else if (value < low) {
-      indices[i] = LUT_SIZE + (value === -Infinity ? SPECIAL.negativeInfinity : SPECIAL.below);
-    } else if (value > high) {
-      indices[i] = LUT_SIZE + (value === Infinity ? SPECIAL.positiveInfinity : SPECIAL.above);
-    } else {
-      indices[i] = LUT_SIZE + (absent !== null && absent[i] === 1 ? SPECIAL.absent : SPECIAL.nan);
-    }
-  }
 }
 
 /** Fill a picture of `width` device pixels a line; what no cell covers stays transparent. */
@@ -93,15 +59,4 @@ export function paintCells(
     for (let x = 0; x < width; x++) pixels[top + x] = line[columnAt[x]!]!;
     for (let at = top + width; at < bottom; at += width) pixels.copyWithin(at, top, top + width);
   }
-}
-
-/** Values through a scale's transform; the values themselves where it changes nothing. */
-export function transformValues(
-  values: Float32Array | Float64Array,
-  scale: Scale,
-): Float32Array | Float64Array {
-  if (scale.kind === "linear") return values;
-  const transformed = new Float64Array(values.length);
-  for (let i = 0; i < values.length; i++) transformed[i] = scale.transform(values[i]!);
-  return transformed;
 }

@@ -1,4 +1,4 @@
-/** When to draw: at once for the first change of a frame, then with the next frame. */
+/** When to draw: at once for the first change of a frame, then with the next frame; what can wait, after it is painted. */
 
 export interface Scheduler {
   request(): void;
@@ -40,6 +40,36 @@ export function frameScheduler(draw: () => void): Scheduler {
     },
     stop() {
       stopped = true;
+      cancelAnimationFrame(frame);
+    },
+  };
+}
+
+const HIDDEN_MS = 500;
+
+/** Run `act` after the next frame has been painted, however often it is asked for until then. */
+export function afterPaintScheduler(act: () => void): Scheduler {
+  let frame = 0;
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const run = () => {
+    if (timer !== null) clearTimeout(timer);
+    cancelAnimationFrame(frame);
+    timer = null;
+    act();
+  };
+  return {
+    request() {
+      if (timer !== null) return;
+      timer = setTimeout(run, HIDDEN_MS); // where no frames are made, as in a hidden tab
+      frame = requestAnimationFrame(() => {
+        if (timer === null) return;
+        clearTimeout(timer);
+        timer = setTimeout(run);
+      });
+    },
+    stop() {
+      if (timer !== null) clearTimeout(timer);
+      timer = null;
       cancelAnimationFrame(frame);
     },
   };

@@ -12,6 +12,7 @@ import type { PaintedCells } from "./raster.ts";
 
 /** What a block shows of its cells; `extreme` is the value farthest from the center, of two the larger one. */
 export type Aggregate = "mean" | "min" | "max" | "extreme";
+export const AGGREGATES: readonly Aggregate[] = ["mean", "min", "max", "extreme"];
 
 /** A part of the cells: from `top`, `left` up to, not including, the ends. */
 export interface Window {

@@ -141,6 +141,9 @@ class LayerGrid(anywidget.AnyWidget):
     """The label shown along each dim that is neither rows nor columns, as ``{"step": 400, "metric": "rms"}``. Set it
     to turn the page; dims left out stay where they are."""
 
+    aggregate = t.Enum(["mean", "min", "max", "extreme"], "mean").tag(sync=True)
+    """What a pixel shows of several cells, where they outnumber pixels; "extreme": the value farthest from `center`."""
+
     scale_over = t.Enum(["page", "all"], "page").tag(sync=True)
     """Whether the color domain fits the shown page or all pages of the shown metric, until it is set by hand."""
 
@@ -179,7 +182,7 @@ class LayerGrid(anywidget.AnyWidget):
     _FROM_PAGE = frozenset(
         (
             *("vmin", "vmax", "center", "scale", "cmap", "reverse", "levels", "components", "layers", "selection"),
-            *("position", "scale_over", "_fitted"),
+            *("position", "scale_over", "aggregate", "_fitted"),
         )
     )
 

@@ -1,4 +1,6 @@
-/** A model and a state for tests. */
+/** A model, a state and a layout for tests. */
+import type { GroupRun } from "../../js/src/labels.ts";
+import { blockLength, blockStarts, gridLayout, SMALLEST_ROW } from "../../js/src/layout.ts";
 import type { Model, State, Traits } from "../../js/src/model.ts";
 import { stateReader } from "../../js/src/model.ts";
 import { pageModel } from "../../js/src/standalone.ts";
@@ -31,6 +33,7 @@ export function traits(changes: Partial<Traits> = {}): Traits {
     _parameters: { templates: ["h.{layer}.q", null, null] },
     position: {},
     scale_over: "page",
+    aggregate: "mean",
     _selectors: [],
     _held: 0,
     _fitted: true,
@@ -70,3 +73,23 @@ export function fakeModel(changes: Partial<Traits> = {}): FakeModel {
 }
 
 export const stateOf = (changes: Partial<Traits> = {}): State => stateReader(fakeModel(changes))();
+
+/** The layout of all cells of a grid, layer 0 at the bottom. */
+export function layoutOf(
+  { rows, columns }: { rows: number; columns: number },
+  runs: readonly GroupRun[],
+  width: number,
+  height: number,
+  ratio: number,
+) {
+  const rowBlock = blockLength(rows, height, ratio, SMALLEST_ROW);
+  const columnBlock = blockLength(columns, width, ratio, 1);
+  return gridLayout(
+    { cells: blockStarts(0, rows, rowBlock, true), block: rowBlock },
+    { cells: blockStarts(0, columns, columnBlock, false), block: columnBlock },
+    runs,
+    width,
+    height,
+    ratio,
+  );
+}

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  blockText,
   counted,
   exactNumber,
   numberFormat,
@@ -90,4 +91,13 @@ test("ticks show the digits of their distance", () => {
   assert.deepEqual([0.12, 0.13].map(tickFormat([0.12, 0.13], true)), ["0.12", "0.13"]);
   assert.deepEqual([0, 0.001, 100].map(tickFormat([0, 0.001, 100], false)), ["0", "0.001", "100"]);
   assert.equal(tickFormat([1e9, 2e9], true)(1e9), "1e+9");
+});
+
+test("what a color stands for is said where it stands for several cells", () => {
+  assert.equal(blockText("mean", { rowBlock: 1, columnBlock: 1 }), "");
+  assert.equal(blockText("mean", { rowBlock: 2, columnBlock: 1 }), "mean of 2 layers × 1 component");
+  assert.match(
+    blockText("extreme", { rowBlock: 1, columnBlock: 4 }),
+    /^value farthest from the center of 1 layer/,
+  );
 });

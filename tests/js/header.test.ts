@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { columnHeader } from "../../js/src/header.ts";
 import { groupRuns } from "../../js/src/labels.ts";
-import { gridLayout } from "../../js/src/layout.ts";
+import { layoutOf } from "./fake.ts";
 
 const headerOf = (labels: readonly string[], width: number, ratio = 1) => {
   const runs = groupRuns(labels);
-  const layout = gridLayout({ rows: 2, columns: labels.length }, runs, width, 100, ratio);
-  return columnHeader(labels, runs, { spans: layout.columns, block: layout.columnBlock, ratio });
+  const layout = layoutOf({ rows: 2, columns: labels.length }, runs, width, 100, ratio);
+  return columnHeader(labels, runs, { spans: layout.columns, ratio });
 };
 const experts = (component: string, count: number) =>
   Array.from({ length: count }, (_, expert) => `${component}[${expert}]`);

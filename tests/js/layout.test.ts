@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  blockLength,
+  cellUnder,
   gridHeight,
-  gridLayout,
   labelStep,
   largestGridWidth,
   nearestSpan,
+  snapped,
   spanAt,
+  spanOfCell,
 } from "../../js/src/layout.ts";
+import { layoutOf } from "./fake.ts";
 
 const oneRun = (columns: number) => [{ group: "", start: 0, end: columns }];
 
@@ -30,7 +34,7 @@ for (const ratio of [0.5, 1, 1.5, 2, 3])
   ] as const)
     for (const width of [300, 701.5, 1300])
       test(`cells of ${rows} x ${columns} at ${width} px, ratio ${ratio}, are whole pixels without seams`, () => {
-        const layout = gridLayout({ rows, columns }, oneRun(columns), width, gridHeight(rows), ratio);
+        const layout = layoutOf({ rows, columns }, oneRun(columns), width, gridHeight(rows), ratio);
         for (const [spans, length] of [
           [layout.columns, layout.width],
           [layout.rows, layout.height],
@@ -49,13 +53,18 @@ test("groups stand apart by a gap, and every column keeps a pixel", () => {
     { group: "attn", start: 0, end: 350 },
     { group: "mlp", start: 350, end: 700 },
   ];
-  const { columns } = gridLayout({ rows: 2, columns: 700 }, runs, 705, 60, 1);
+  const { columns } = layoutOf({ rows: 2, columns: 700 }, runs, 705, 60, 1);
   assert.ok(columns.starts[350]! > columns.ends[349]!);
   for (let i = 0; i < columns.length; i++) assert.ok(columns.ends[i]! > columns.starts[i]!);
 });
 
 test("a pixel is found in its cell, and in a gap or outside in none", () => {
-  const spans = { starts: Int32Array.of(0, 14), ends: Int32Array.of(10, 24), length: 2 };
+  const spans = {
+    starts: Int32Array.of(0, 14),
+    ends: Int32Array.of(10, 24),
+    length: 2,
+    cells: Int32Array.of(0, 1, 2),
+  };
   assert.deepEqual(
     [-1, 0, 9, 10, 13, 14, 23, 24].map((pixel) => spanAt(spans, pixel)),
     [-1, 0, 0, -1, -1, 1, 1, -1],
@@ -63,7 +72,12 @@ test("a pixel is found in its cell, and in a gap or outside in none", () => {
 });
 
 test("a drag that leaves the picture is at the nearest cell", () => {
-  const spans = { starts: Int32Array.of(0, 14), ends: Int32Array.of(10, 24), length: 2 };
+  const spans = {
+    starts: Int32Array.of(0, 14),
+    ends: Int32Array.of(10, 24),
+    length: 2,
+    cells: Int32Array.of(0, 1, 2),
+  };
   assert.deepEqual(
     [-50, 11, 13, 99].map((pixel) => nearestSpan(spans, pixel)),
     [0, 0, 1, 1],
@@ -80,4 +94,44 @@ test("labels are thinned to round steps as room asks for", () => {
 
 test("a few columns do not fill a wide page", () => {
   assert.ok(largestGridWidth(2, oneRun(2)) < 400);
+});
+
+test("rows share pixels rather than be thinner than three, and columns than one", () => {
+  assert.equal(blockLength(213, 640, 1, 3), 1);
+  assert.equal(blockLength(214, 640, 1, 3), 2);
+  assert.equal(blockLength(1000, 1000, 1, 1), 1);
+  assert.equal(blockLength(1001, 1000, 1, 1), 2);
+  assert.equal(blockLength(5000, 1000, 2, 1), 4);
+});
+
+test("a view takes whole blocks, which stay where they are while it moves", () => {
+  assert.deepEqual(snapped(3, 11, 100, 4), [0, 8]);
+  assert.deepEqual(snapped(4, 12, 100, 4), [4, 12]);
+  assert.deepEqual(snapped(97, 99, 99, 4), [96, 99]);
+  assert.deepEqual(snapped(5, 9, 100, 1), [5, 9]);
+});
+
+test("seen from the bottom the last block, which may be smaller, stands at the top", () => {
+  const { rows } = layoutOf({ rows: 1025, columns: 1 }, oneRun(1), 50, 640, 1);
+  assert.deepEqual([...rows.cells.slice(0, 3)], [0, 1, 3]);
+  assert.equal(rows.cells[rows.length], 1025);
+});
+
+test("every cell of a block is found under its pixels", () => {
+  const spans = {
+    starts: Int32Array.of(0, 10),
+    ends: Int32Array.of(10, 30),
+    length: 2,
+    cells: Int32Array.of(0, 1, 5),
+  };
+  assert.deepEqual(
+    [0, 9, 10, 14, 15, 29].map((pixel) => cellUnder(spans, pixel, false)),
+    [0, 0, 1, 1, 2, 4],
+  );
+  assert.equal(cellUnder(spans, 30, false), -1);
+  assert.equal(cellUnder(spans, 99, true), 4);
+  assert.deepEqual(
+    [0, 1, 2, 4].map((cell) => spanOfCell(spans, cell)),
+    [0, 1, 1, 1],
+  );
 });

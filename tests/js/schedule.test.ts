@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { frameScheduler } from "../../js/src/schedule.ts";
+import { mock, test } from "node:test";
+import { afterPaintScheduler, frameScheduler } from "../../js/src/schedule.ts";
 
 const frames: (() => void)[] = [];
 Object.assign(globalThis, {
@@ -40,4 +40,49 @@ test("nothing is drawn once stopped", async () => {
   scheduler.request();
   await Promise.resolve();
   assert.equal(drawn, 0);
+});
+
+test("what can wait is done once, after the frame has been painted", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  let done = 0;
+  const later = afterPaintScheduler(() => done++);
+  later.request();
+  later.request();
+  nextFrame();
+  assert.equal(done, 0);
+  mock.timers.tick(0);
+  assert.equal(done, 1);
+  mock.timers.tick(1000);
+  assert.equal(done, 1);
+  later.request();
+  nextFrame();
+  mock.timers.tick(0);
+  assert.equal(done, 2);
+  mock.timers.reset();
+});
+
+test("where no frames are made, it is done after a while", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  let done = 0;
+  afterPaintScheduler(() => done++).request();
+  mock.timers.tick(499);
+  assert.equal(done, 0);
+  mock.timers.tick(1);
+  assert.equal(done, 1);
+  nextFrame();
+  mock.timers.tick(1000);
+  assert.equal(done, 1);
+  mock.timers.reset();
+});
+
+test("it is not done once stopped", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  let done = 0;
+  const later = afterPaintScheduler(() => done++);
+  later.request();
+  later.stop();
+  nextFrame();
+  mock.timers.tick(1000);
+  assert.equal(done, 0);
+  mock.timers.reset();
 });

@@ -1,9 +1,9 @@
 /** Labels of layers on the left, of components and their groups below. */
 import { element } from "../dom.ts";
-import { componentLabels, type Figure } from "../figure.ts";
+import type { Figure } from "../figure.ts";
 import { shorten } from "../format.ts";
 import { CHARACTER_WIDTH, columnHeader } from "../header.ts";
-import { labelStep } from "../layout.ts";
+import { labelStep, spanOfCell } from "../layout.ts";
 import type { Spans } from "../raster.ts";
 
 const ROW_LABEL_ROOM = 40;
@@ -63,7 +63,7 @@ function drawRows(axis: HTMLElement, figure: Figure): void {
       shorten(label, LONGEST_ROW_LABEL),
     );
     if (label.length > LONGEST_ROW_LABEL) made.title = label;
-    made.style.top = `${middle(layout.rows, Math.floor(at / layout.rowBlock)) / layout.ratio}px`;
+    made.style.top = `${middle(layout.rows, spanOfCell(layout.rows, at)) / layout.ratio}px`;
     labels.push(made);
   }
   axis.replaceChildren(...labels);
@@ -71,8 +71,10 @@ function drawRows(axis: HTMLElement, figure: Figure): void {
 
 function drawColumns(axis: HTMLElement, figure: Figure): void {
   const { layout, columns, runs, state } = figure;
-  const { columns: spans, columnBlock: block, ratio } = layout;
-  const header = columnHeader(componentLabels(state.matrix, columns), runs, { spans, block, ratio });
+  const { columns: spans, ratio } = layout;
+  const { components } = state.matrix;
+  const names = { length: columns.length, at: (place: number) => String(components.at(columns[place]!)) };
+  const header = columnHeader(names, runs, { spans, ratio });
   const { labelHeight } = header;
   const labels = header.labels.map(({ at, text, full, middle, turned }) => {
     const name = turned ? "layergrid-column-label layergrid-turned" : "layergrid-column-label";

@@ -1,5 +1,4 @@
 /** The color bar, which is the control: handles for low, center and high, ticks, and the histogram beside it. */
-import { cssColor } from "../colormap.ts";
 import { element, setAttributes, sizeCanvas, svg, toggle } from "../dom.ts";
 import type { Figure } from "../figure.ts";
 import { numberFormat, tickFormat } from "../format.ts";
@@ -23,7 +22,9 @@ const PAGE_STEP = 0.1;
 
 export interface Colorbar {
   readonly root: HTMLElement;
+  /** The bar with its handles and ticks. */
   draw(figure: Figure): void;
+  drawHistogram(figure: Figure): void;
   destroy(): void;
 }
 
@@ -126,7 +127,7 @@ export function createColorbar(change: (changes: Changes) => void): Colorbar {
 
   const draw = (next: Figure) => {
     figure = next;
-    const { scale, shown, state } = next;
+    const { scale, state } = next;
     const { low, high } = axis();
     const cssHeight = barHeight(next);
     root.style.height = `${cssHeight}px`;
@@ -155,16 +156,23 @@ export function createColorbar(change: (changes: Changes) => void): Colorbar {
         return tick;
       }),
     );
+  };
+
+  const drawBins = (next: Figure) => {
+    const { scale, shown, state } = next;
+    const { low, high } = axis();
+    const cssHeight = barHeight(next);
     const binCount = Math.max(4, Math.round(cssHeight / BIN_HEIGHT));
     const key = [shown, low, high, state.scale, binCount, scale.kind === "symlog" ? scale.domain : null];
     if (key.every((part, i) => part === histogramOf[i])) return;
     histogramOf = key;
-    drawHistogram(histogramBox, bins, next, low, high, binCount, cssHeight);
+    histogramBins(histogramBox, bins, next, low, high, binCount, cssHeight);
   };
 
   return {
     root,
     draw,
+    drawHistogram: drawBins,
     destroy() {
       dragging = null;
     },
@@ -218,14 +226,16 @@ function drawBar(bar: HTMLCanvasElement, figure: Figure, low: number, high: numb
   const height = Math.round(barHeight(figure) * layout.ratio);
   sizeCanvas(bar, Math.round(BAR_WIDTH * layout.ratio), height, layout.ratio);
   const context = bar.getContext("2d")!;
+  const image = context.createImageData(bar.width, height);
+  const pixels = new Uint32Array(image.data.buffer);
   for (let y = 0; y < height; y++) {
     const index = paletteIndex(scale, atShare(scale, low, high, 1 - (y + 0.5) / height));
-    context.fillStyle = cssColor(state.palette.colors[index]!);
-    context.fillRect(0, y, bar.width, 1);
+    pixels.fill(state.palette.colors[index]!, y * bar.width, (y + 1) * bar.width);
   }
+  context.putImageData(image, 0, 0);
 }
 
-function drawHistogram(
+function histogramBins(
   box: SVGSVGElement,
   path: SVGPathElement,
   { scale, shown }: Figure,

@@ -1,12 +1,12 @@
 /** The picture with its axes: pointing, clicking, dragging, zooming, and the same by keyboard. */
 import { cellFacts, spoken } from "../cell.ts";
 import { element, setAttributes, setText, toggle } from "../dom.ts";
-import { type Figure, type Window, wholeWindow } from "../figure.ts";
+import { type Figure, wholeWindow } from "../figure.ts";
 import type { Box } from "../findings.ts";
-import { counted } from "../format.ts";
-import { nearestSpan, spanAt } from "../layout.ts";
-import type { Spans } from "../raster.ts";
+import { blockText, counted } from "../format.ts";
+import { cellUnder } from "../layout.ts";
 import { type CellId, rectangle, toggled } from "../selection.ts";
+import type { Window } from "../windows.ts";
 import { type Axes, createAxes } from "./axes.ts";
 import { cellBox, createOutlines, type Spot } from "./outlines.ts";
 import { createPicture } from "./picture.ts";
@@ -98,12 +98,12 @@ export function createGridView(gestures: GridGestures): GridView {
 
   const spotUnder = (event: MouseEvent, nearest: boolean): Spot | null => {
     if (figure === null || figure.painted.values.length === 0) return null;
-    const { layout, rows, columns } = figure;
+    const { layout } = figure;
     const box = picture.canvas.getBoundingClientRect();
     const x = ((event.clientX - box.left) / box.width) * layout.width;
     const y = ((event.clientY - box.top) / box.height) * layout.height;
-    const row = cellUnder(layout.rows, y, layout.rowBlock, rows.length, nearest);
-    const column = cellUnder(layout.columns, x, layout.columnBlock, columns.length, nearest);
+    const row = cellUnder(layout.rows, y, nearest);
+    const column = cellUnder(layout.columns, x, nearest);
     return row < 0 || column < 0 ? null : { row, column };
   };
 
@@ -147,14 +147,11 @@ export function createGridView(gestures: GridGestures): GridView {
     if (figure === null || hover === null) return tooltip.hide();
     const { layout } = figure;
     const facts = cellFacts(figure, figure.rows[hover.row]!, figure.columns[hover.column]!);
-    const shared = layout.rowBlock > 1 || layout.columnBlock > 1;
-    const block = shared
-      ? `color: mean of ${counted(layout.rowBlock, "layer")} × ${counted(layout.columnBlock, "component")}`
-      : "";
+    const block = blockText(figure.state.aggregate, layout);
     const box = frame.getBoundingClientRect();
     tooltip.show(
       facts,
-      block,
+      block === "" ? "" : `color: ${block}`,
       event.altKey || event.shiftKey,
       event.clientX - box.left,
       event.clientY - box.top,
@@ -285,9 +282,9 @@ export function createGridView(gestures: GridGestures): GridView {
 
   const rowUnder = (event: MouseEvent) => {
     const box = picture.canvas.getBoundingClientRect();
-    const { layout, rows } = figure!;
+    const { layout } = figure!;
     const y = ((event.clientY - box.top) / box.height) * layout.height;
-    return cellUnder(layout.rows, y, layout.rowBlock, rows.length, true);
+    return cellUnder(layout.rows, y, true);
   };
   const onRowsDown = (event: PointerEvent) => {
     if (event.button !== 0 || figure === null || figure.rows.length === 0) return;
@@ -317,10 +314,10 @@ export function createGridView(gestures: GridGestures): GridView {
   const onColumnsClick = (event: MouseEvent) => {
     if (figure === null || figure.columns.length === 0) return;
     const box = picture.canvas.getBoundingClientRect();
-    const { layout, rows, columns, runs } = figure;
+    const { layout, rows, runs } = figure;
     const heading = (event.target as Element).closest(".layergrid-group");
     const x = ((event.clientX - box.left) / box.width) * layout.width;
-    const column = cellUnder(layout.columns, x, layout.columnBlock, columns.length, true);
+    const column = cellUnder(layout.columns, x, true);
     const run = heading === null ? undefined : runs.find(({ start, end }) => column >= start && column < end);
     const from = { row: 0, column: run?.start ?? column };
     selectSpots(
@@ -382,15 +379,6 @@ export function createGridView(gestures: GridGestures): GridView {
       tooltip.hide();
     },
   };
-}
-
-/** Index of the cell at a device pixel along one axis; -1 outside unless the nearest is asked for. */
-function cellUnder(spans: Spans, pixel: number, block: number, cells: number, nearest: boolean): number {
-  const at = nearest ? nearestSpan(spans, pixel) : spanAt(spans, pixel);
-  if (at < 0 || block === 1) return at;
-  const share = (pixel - spans.starts[at]!) / Math.max(1, spans.ends[at]! - spans.starts[at]!);
-  const within = Math.min(block - 1, Math.max(0, Math.floor(share * block)));
-  return Math.min(cells - 1, at * block + within);
 }
 
 /** The window scaled by a factor about a position in it, in whole cells, within the limits. */

@@ -2,7 +2,7 @@
 import { cssColor, LUT_SIZE, SPECIAL, wantsDarkInk } from "../colormap.ts";
 import { element, toggle } from "../dom.ts";
 import type { Figure, Shown } from "../figure.ts";
-import { counted, numberFormat } from "../format.ts";
+import { blockText, counted, numberFormat } from "../format.ts";
 import type { Scale } from "../scale.ts";
 import { DARK_INK, drawMark, LIGHT_INK } from "./picture.ts";
 
@@ -69,6 +69,7 @@ export function createLegend(): Legend {
       scale.domain.low,
       scale.domain.high,
       state.scale,
+      state.aggregate,
       layout.rowBlock,
       layout.columnBlock,
       layout.ratio,
@@ -111,11 +112,8 @@ export function createLegend(): Legend {
 
 function notes({ state, layout }: Figure, scale: Scale, counts: Census): string[] {
   const said: string[] = [];
-  const { rowBlock, columnBlock } = layout;
-  if (rowBlock > 1 || columnBlock > 1)
-    said.push(
-      `each color is the mean of ${counted(rowBlock, "layer")} × ${counted(columnBlock, "component")}; zoom in for single cells`,
-    );
+  const block = blockText(state.aggregate, layout);
+  if (block !== "") said.push(`each color is the ${block}; zoom in for single cells`);
   if (scale.kind === "log" && counts.notPositive > 0)
     said.push(
       `${counted(counts.notPositive, "value")} of zero or less, which a log scale cannot place, shown as below it`,

@@ -2,6 +2,7 @@
 import { element, sizeCanvas } from "../dom.ts";
 import type { Figure } from "../figure.ts";
 import type { Box } from "../findings.ts";
+import { spanOfCell } from "../layout.ts";
 import type { Spans } from "../raster.ts";
 import type { CellId } from "../selection.ts";
 
@@ -25,9 +26,9 @@ export interface Outlines {
 
 /** The box of a cell in device pixels; that of its block where several share one. */
 export function cellBox(figure: Figure, { row, column }: Spot): DOMRect {
-  const { rows, columns, rowBlock, columnBlock } = figure.layout;
-  const r = Math.floor(row / rowBlock);
-  const c = Math.floor(column / columnBlock);
+  const { rows, columns } = figure.layout;
+  const r = spanOfCell(rows, row);
+  const c = spanOfCell(columns, column);
   const x = columns.starts[c]!;
   const y = rows.starts[r]!;
   return new DOMRect(x, y, columns.ends[c]! - x, rows.ends[r]! - y);
@@ -97,11 +98,11 @@ const SMALLEST_OUTLINE = 7; // CSS px: a box of one tiny cell must be seen
 /** The boxes as they lie in view: cut where a gap, or a hidden or moved row or column, parts them. */
 function boxesPath(figure: Figure, boxes: readonly Box[]): Path2D {
   const { layout } = figure;
-  const { rowBlock, columnBlock, ratio } = layout;
+  const { ratio } = layout;
   const path = new Path2D();
   for (const { top, bottom, left, right } of boxes)
-    for (const [up, down] of stretches(figure.rows, top, bottom, rowBlock, layout.rows))
-      for (const [start, end] of stretches(figure.columns, left, right, columnBlock, layout.columns)) {
+    for (const [up, down] of stretches(figure.rows, top, bottom, layout.rows))
+      for (const [start, end] of stretches(figure.columns, left, right, layout.columns)) {
         // Just inside the cells, as the outline of a selection; but never too small to be seen.
         const spare = Math.max(-ratio, (SMALLEST_OUTLINE * ratio - (end - start)) / 2);
         const lift = Math.max(-ratio, (SMALLEST_OUTLINE * ratio - (down - up)) / 2);
@@ -111,17 +112,11 @@ function boxesPath(figure: Figure, boxes: readonly Box[]): Path2D {
 }
 
 /** Device pixels, from and to, of the unbroken stretches that the indices from `first` to `last` are painted in. */
-function stretches(
-  indices: Int32Array,
-  first: number,
-  last: number,
-  block: number,
-  spans: Spans,
-): [number, number][] {
+function stretches(indices: Int32Array, first: number, last: number, spans: Spans): [number, number][] {
   const found: [number, number][] = [];
   let open: [number, number] | null = null;
   indices.forEach((index, at) => {
-    const painted = Math.floor(at / block);
+    const painted = spanOfCell(spans, at);
     const start = spans.starts[painted]!;
     if (index < first || index > last) open = null;
     else if (open !== null && start <= open[1]) open[1] = spans.ends[painted]!;
@@ -137,8 +132,8 @@ function stretches(
 function selectionPath(figure: Figure, selection: readonly CellId[]): Path2D {
   const { layout, state } = figure;
   const stride = state.matrix.columns;
-  const rowAt = positions(figure.rows, layout.rowBlock);
-  const columnAt = positions(figure.columns, layout.columnBlock);
+  const rowAt = positions(figure.rows, layout.rows);
+  const columnAt = positions(figure.columns, layout.columns);
   const wide = layout.columns.length;
   const chosen = new Set<number>();
   for (const cell of selection) {
@@ -178,6 +173,6 @@ function selectionPath(figure: Figure, selection: readonly CellId[]): Path2D {
 }
 
 /** Index into the matrix -> painted position. */
-function positions(indices: Int32Array, block: number): Map<number, number> {
-  return new Map(Array.from(indices, (index, at) => [index, Math.floor(at / block)]));
+function positions(indices: Int32Array, spans: Spans): Map<number, number> {
+  return new Map(Array.from(indices, (index, at) => [index, spanOfCell(spans, at)]));
 }

@@ -1,15 +1,16 @@
 /** The page: where its parts stand, and when they are drawn. The picture comes first; the rest a frame later. */
 import { element, setText, toggle } from "../dom.ts";
-import { componentLabels, type Figure, figureMaker, type Room, type Window } from "../figure.ts";
+import { componentLabels, type Figure, figureMaker, type Room } from "../figure.ts";
 import { counted } from "../format.ts";
 import { groupRuns } from "../labels.ts";
 import { gridHeight, largestGridWidth } from "../layout.ts";
 import { type Binding, type Matrix, MOST_SELECTED, type State } from "../model.ts";
 import { selectedText } from "../save.ts";
-import { frameScheduler } from "../schedule.ts";
+import { afterPaintScheduler, frameScheduler } from "../schedule.ts";
 import type { CellId } from "../selection.ts";
 import style from "../style.css";
 import { isDark, watchTheme } from "../theme.ts";
+import type { Window } from "../windows.ts";
 import { rowAxisWidth } from "./axes.ts";
 import { colorbarWidth, createColorbar } from "./colorbar.ts";
 import { createComponentChips } from "./components.ts";
@@ -48,6 +49,7 @@ export function createPage(
   let window_: Window | null = null;
   let width = 0;
   let figure: Figure | null = null;
+  let sideWidth = 0;
   let surroundings: ReturnType<typeof createSurroundings> | null = null;
   let notice = "";
 
@@ -152,8 +154,16 @@ export function createPage(
     body.append(side);
     root.append(message);
 
+    let labelled: Figure | null = null;
     return {
-      draw(drawn: Figure, sideWidth: number) {
+      /** What moves with the picture. */
+      draw(drawn: Figure) {
+        const { state } = drawn;
+        if (labelled?.layout !== drawn.layout || labelled.rows !== drawn.rows) grid.drawLabels(drawn);
+        labelled = drawn;
+        if (state.rows.length > 0 && state.columns.length > 0) colorbar.draw(drawn);
+      },
+      drawRest(drawn: Figure) {
         const { state } = drawn;
         grid.drawLabels(drawn);
         toolbar.draw(drawn);
@@ -162,7 +172,7 @@ export function createPage(
         chips.draw(state);
         side.style.width = `${sideWidth}px`;
         if (state.rows.length > 0 && state.columns.length > 0) {
-          colorbar.draw(drawn);
+          colorbar.drawHistogram(drawn);
           details.draw(drawn, sideWidth);
           legend.draw(drawn);
         }
@@ -181,10 +191,10 @@ export function createPage(
     };
   };
 
-  const room = (state: State): { room: Room; sideWidth: number; sideBySide: boolean } => {
+  const room = (state: State): { room: Room; sideWidth: number } => {
     const total = (width > 0 ? width : WIDTH_BEFORE_MEASURE) - PADDING;
-    const rows = visibleRows(state);
-    const columns = window_ === null ? state.columns : state.columns.slice(window_.left, window_.right);
+    // Of all rows and columns, also while part of them is in view: zooming does not move what is around the picture.
+    const { rows, columns } = state;
     // Many columns take all the width there is, however they are grouped.
     const few = columns.length <= SIDE_COLUMNS_UP_TO;
     const runs = few ? groupRuns(componentLabels(state.matrix, columns)) : [];
@@ -206,11 +216,8 @@ export function createPage(
     return {
       room: { width: Math.max(40, wanted), height: gridHeight(rows.length), ratio: devicePixelRatio || 1 },
       sideWidth,
-      sideBySide,
     };
   };
-  const visibleRows = (state: State) =>
-    window_ === null ? state.rows : state.rows.slice(window_.top, window_.bottom);
 
   const draw = () => {
     const state = readState();
@@ -219,12 +226,26 @@ export function createPage(
     toggle(selectorsPlace, state.pages.count > 1);
     const place = room(state);
     figure = makeFigure(state, window_, place.room);
+    sideWidth = place.sideWidth;
     grid.draw(figure, surroundings !== null);
-    surroundings?.draw(figure, place.sideWidth);
+    surroundings?.draw(figure);
+    rest.request();
   };
   const scheduler = frameScheduler(draw);
+  const rest = afterPaintScheduler(() => {
+    if (surroundings === null) {
+      surroundings = createSurroundings();
+      root.classList.toggle("layergrid-dark", isDark(root));
+      draw();
+      binding.lookAhead();
+    }
+    surroundings.drawRest(figure!);
+    prepare.request();
+  });
+  const prepare = afterPaintScheduler(() => {
+    if (!figure!.prepare()) prepare.request();
+  });
 
-  let destroyed = false;
   const remeasure = () => {
     const measured = el.clientWidth;
     if (measured === 0 || measured === width) return;
@@ -261,16 +282,11 @@ export function createPage(
       resizes.observe(el);
       sightings.observe(root);
       watchRatio();
-      afterPaint(() => {
-        if (destroyed) return;
-        surroundings = createSurroundings();
-        retheme();
-        binding.lookAhead();
-      });
     },
     destroy() {
-      destroyed = true;
       scheduler.stop();
+      rest.stop();
+      prepare.stop();
       stopTheme();
       resizes.disconnect();
       sightings.disconnect();
@@ -280,17 +296,4 @@ export function createPage(
       root.remove();
     },
   };
-}
-
-/** Run after the next frame has been painted; at once after a while where no frames are made, as in a hidden tab. */
-function afterPaint(run: () => void): void {
-  let done = false;
-  const once = () => {
-    if (done) return;
-    done = true;
-    clearTimeout(timer);
-    run();
-  };
-  const timer = setTimeout(once, 500);
-  requestAnimationFrame(() => setTimeout(once));
 }

@@ -1,9 +1,10 @@
 /** The picture of the cells: colors, then marks for what a color alone cannot say, then values where they fit. */
+import { createIndexer } from "../codes.ts";
 import { cssColor, LUT_SIZE, SPECIAL, wantsDarkInk } from "../colormap.ts";
 import { element, sizeCanvas } from "../dom.ts";
 import type { Figure } from "../figure.ts";
 import { numberFormat } from "../format.ts";
-import { indexCells, paintCells } from "../raster.ts";
+import { paintCells } from "../raster.ts";
 
 const SMALLEST_MARKED = 7; // CSS px: below this, marks would hide the color
 const LARGEST_MARK = 16;
@@ -24,6 +25,7 @@ export function createPicture(): Picture {
   const context = canvas.getContext("2d")!;
   let image: ImageData | null = null;
   let indices = new Uint16Array(0);
+  const indexCells = createIndexer();
 
   /** Pixel by pixel: the cost follows the screen. */
   const putCells = ({ layout, state }: Figure) => {
@@ -37,14 +39,14 @@ export function createPicture(): Picture {
   return {
     canvas,
     draw(figure, withMarks) {
-      const { layout, painted, transformed, scale } = figure;
+      const { layout, painted, scale } = figure;
       sizeCanvas(canvas, layout.width, layout.height, layout.ratio);
       if (painted.values.length === 0) {
         context.clearRect(0, 0, layout.width, layout.height);
         return;
       }
       if (indices.length !== painted.values.length) indices = new Uint16Array(painted.values.length);
-      indexCells(indices, painted, transformed, scale);
+      indexCells(indices, painted, scale);
       if (indices.length <= FEW_CELLS) fillCells(context, figure, indices);
       else putCells(figure);
       if (!withMarks) return;

@@ -2,12 +2,13 @@
 import { COLORMAPS } from "../colormap.ts";
 import { button, element, menu, setText, toggle } from "../dom.ts";
 import type { Figure } from "../figure.ts";
-import { counted, numberFormat } from "../format.ts";
+import { blockText, counted, numberFormat } from "../format.ts";
 import { type Changes, fittingLimits } from "../model.ts";
 import { fittedDomain } from "../pages.ts";
 import { COPY_FORMATS, type CopyFormat } from "../save.ts";
 import { SCALE_KINDS, type ScaleKind } from "../scale.ts";
 import { quantile } from "../statistics.ts";
+import { AGGREGATES, type Aggregate } from "../windows.ts";
 import { movedLimit } from "./colorbar.ts";
 
 const LEVEL_CHOICES = [0, 3, 5, 7, 9, 12];
@@ -45,6 +46,9 @@ export function createToolbar(actions: ToolbarActions): Toolbar {
     LEVEL_CHOICES.map(String),
     (count) => actions.change({ levels: Number(count) }),
     (count) => (count === "0" ? "smooth" : `${count} levels`),
+  );
+  const aggregate = menu("What a pixel shows of several cells", AGGREGATES, (choice) =>
+    actions.change({ aggregate: choice as Aggregate }),
   );
   const reverse = element(
     "button",
@@ -127,6 +131,7 @@ export function createToolbar(actions: ToolbarActions): Toolbar {
     {},
     fit,
     layers,
+    aggregate,
     scale,
     cmap,
     levels,
@@ -160,6 +165,8 @@ export function createToolbar(actions: ToolbarActions): Toolbar {
       scale.querySelector("select")!.value = state.scale;
       selectOrAdd(cmap.querySelector("select")!, state.cmap);
       selectOrAdd(levels.querySelector("select")!, String(state.levels));
+      aggregate.querySelector("select")!.value = state.aggregate;
+      toggle(aggregate, blockText(state.aggregate, next.layout) !== "");
       reverse.setAttribute("aria-pressed", String(state.reverse));
       for (const field of fields) field.draw(next);
       overAll.setAttribute("aria-pressed", String(state.scaleOver === "all"));
