@@ -2,6 +2,7 @@
 import type { Figure } from "./figure.ts";
 import { counted, exactNumber, numberFormat, rankText } from "./format.ts";
 import { type Label, parameterName } from "./labels.ts";
+import { placesAt, type Selector, turnedTo } from "./pages.ts";
 import { countAbove, meanAndDeviation } from "./statistics.ts";
 
 export interface CellFacts {
@@ -88,6 +89,30 @@ export function columnValues({ state }: Figure, column: number): Float64Array {
 export function rowValues({ state }: Figure, row: number): Float64Array {
   const { values, columns } = state.matrix;
   return Float64Array.from(state.columns, (column) => values[row * columns + column]!);
+}
+
+/** A cell over the pages along a selector; null where not all of them are here. */
+export interface CellSeries {
+  readonly selector: Selector;
+  readonly values: Float64Array;
+  /** Place of the shown page among them. */
+  readonly shown: number;
+}
+
+/** The cell at a row and column over the first numeric selector, as over training steps; null where there is none. */
+export function cellOverPages({ state }: Figure, row: number, column: number): CellSeries | null {
+  const { pages, page, matrix } = state;
+  const { selectors } = pages;
+  const order = selectors.findIndex(({ numeric, labels }) => numeric && labels.length > 1);
+  if (order < 0) return null;
+  const selector = selectors[order]!;
+  const values = new Float64Array(selector.labels.length);
+  for (let place = 0; place < values.length; place++) {
+    const other = pages.at(turnedTo(selectors, page, order, place));
+    if (other === null) return null;
+    values[place] = other.values[row * matrix.columns + column]!;
+  }
+  return { selector, values, shown: placesAt(selectors, page)[order]! };
 }
 
 /** One line for the screen reader: "layer 15, attn.k, 0.1634, 3rd highest of 196 values". */

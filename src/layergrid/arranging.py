@@ -140,7 +140,7 @@ def _arranged(
 
     def read(index: int) -> Matrix:
         at = places[index]
-        part = cube.read(at, chosen)
+        part = cube.read(at, chosen, True)
         absent = _absent(part)
         title, units = cube.text(at)
         values = _laid_out(np.ma.getdata(part.values), row_axis, column_axis)
@@ -189,7 +189,7 @@ def _kept(cube: Cube, dims: tuple[str, ...], places: Sequence[Mapping[str, int]]
     if not cube.lazy and (there is None or 4 * cells <= MOST_TRAVELLING_BYTES):
         rest = tuple(dim for dim in cube.dims if dim not in dims and dim not in places[0])
         for at in places:
-            part = cube.read(at, (*dims, *rest))
+            part = cube.read(at, (*dims, *rest), False)
             filled = ~np.isnan(np.ma.getdata(part.values))
             mask = _absent(part)
             if mask is not None:

@@ -37,8 +37,9 @@ class Cube:
     dims: Mapping[str, tuple[Coordinate, ...]]
     """Name -> labels, in the order of the axes."""
 
-    read: Callable[[Mapping[str, int], Sequence[str]], Part]
-    """The part at a place of some dims, and whole along the others, which are named in the order wanted."""
+    read: Callable[[Mapping[str, int], Sequence[str], bool], Part]
+    """The part at a place of some dims, and whole along the others, which are named in the order wanted; with names of
+    tensors and what they tell of absent cells, or with values alone."""
 
     text: Callable[[Mapping[str, int]], tuple[str, str]]
     """Title and units at a place of some dims; reads no value."""
@@ -81,7 +82,7 @@ def cube_of_array(x: Any, dims: Sequence[str] | Mapping[str, Iterable[Any] | Non
         for (dim, labels), size in zip(given.items(), shape, strict=True)
     }
 
-    def read(at: Mapping[str, int], order: Sequence[str]) -> Part:
+    def read(at: Mapping[str, int], order: Sequence[str], _named: bool) -> Part:
         rest = [dim for dim in named if dim not in at]
         values = real_array(x[tuple(at.get(dim, slice(None)) for dim in named)])
         return Part(np.transpose(values, [rest.index(dim) for dim in order]))

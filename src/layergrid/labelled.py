@@ -119,7 +119,10 @@ def _grid_coordinate(x: xarray.DataArray, name: str) -> np.ndarray | None:
     """A coordinate spread over both dims, as objects, since an outer join puts NaN among its values."""
     if name not in x.coords:
         return None
-    return np.array(x.coords[name].broadcast_like(x).transpose(*x.dims).values, dtype=object, order="C")
+    coordinate = x.coords[name]
+    if set(coordinate.dims) != set(x.dims):  # a deep copy, which 50,000 strings make slow
+        coordinate = coordinate.broadcast_like(x)
+    return np.array(coordinate.transpose(*x.dims).values, dtype=object, order="C")
 
 
 def parameter_names(x: xarray.DataArray) -> np.ndarray | None:
@@ -127,13 +130,19 @@ def parameter_names(x: xarray.DataArray) -> np.ndarray | None:
     names = _grid_coordinate(x, "parameter")
     if names is None:
         return None
+    if set(map(type, names.flat)) != {str}:
+        _blank_missing(names)
+    names.flags.writeable = False
+    return names if any(names.flat) else None
+
+
+def _blank_missing(names: np.ndarray) -> None:
+    """Put "" where there is no name."""
     for index, name in np.ndenumerate(names):
         if name is None or name != name:  # NaN, where an outer join has added a cell
             names[index] = ""
         elif not isinstance(name, str):
             raise TypeError(f"the coordinate parameter must hold strings, got {name!r} of type {type(name).__name__}")
-    names.flags.writeable = False
-    return names if any(names.flat) else None
 
 
 def absent_cells(x: xarray.DataArray, values: np.ndarray, parameters: np.ndarray | None) -> np.ndarray | None:

@@ -51,10 +51,11 @@ def _cube(
             given = list(one.coords[dim].values) if dim in one.coords else list(range(size))
             labels[str(dim)] = coordinates(str(dim), given, size)
 
-    def read(at: Mapping[str, int], order: Sequence[str]) -> Part:
+    def read(at: Mapping[str, int], order: Sequence[str], named: bool) -> Part:
         if METRIC in order:
             parts = [
-                read({**at, METRIC: place}, [dim for dim in order if dim != METRIC]) for place in range(len(variables))
+                read({**at, METRIC: place}, [dim for dim in order if dim != METRIC], named)
+                for place in range(len(variables))
             ]
             return _stacked(parts, list(order).index(METRIC))
         whole = variable(at)
@@ -64,6 +65,8 @@ def _cube(
             part = part.expand_dims({dim: list(marks) for dim, marks in missing.items()})
         part = part.transpose(*order)
         values = real_array(part.values, f"values of {str(whole.name)!r}" if whole.name is not None else "values")
+        if not named:
+            return Part(values)
         parameters = names_of(whole, part, at)
         return Part(
             values, absent_cells(part, values, parameters), parameters, attribute_text(whole.attrs.get("source"))

@@ -14,6 +14,7 @@ from layergrid.choices import unknown
 from layergrid.cube import Coordinate
 from layergrid.labels import like, listing
 from layergrid.matrix import Matrix
+from layergrid.scale import fitted_domain
 
 MOST_TRAVELLING_BYTES = 8_000_000
 """All pages travel to the browser at once where their values take no more."""
@@ -48,6 +49,7 @@ class Pages:
         self.selectors = tuple(selectors)
         self.lazy = lazy
         self._read = read
+        self._domains: dict[tuple[object, ...], tuple[float, float, float]] = {}
         self._kept: OrderedDict[int, Matrix] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -126,6 +128,19 @@ class Pages:
             return list(range(len(self)))
         place = self.places(index)[titled[0]]
         return [other for other in range(len(self)) if self.places(other)[titled[0]] == place]
+
+    def domain(
+        self, index: int, over: str, vmin: float | None = None, vmax: float | None = None
+    ) -> tuple[float, float, float]:
+        """Low, high and center that fit a page, or all of its metric where `over` is "all"; limits given stay."""
+        if over != "all" or len(self) == 1:
+            return fitted_domain([self.matrix(index).values], 1, vmin, vmax)
+        alike = self.alike(index)
+        key = (alike[0], vmin, vmax)
+        if key not in self._domains:
+            values = (self.matrix(page).values for page in alike)
+            self._domains[key] = fitted_domain(values, len(alike), vmin, vmax)
+        return self._domains[key]
 
     def texts(self, index: int) -> tuple[str, str]:
         """Title and units of a page."""

@@ -17,7 +17,6 @@ import anywidget
 import traitlets as t
 
 from layergrid import bundle, colormaps, outputs
-from layergrid import scale as scales
 from layergrid.arranging import DimNames, Dims, as_pages
 from layergrid.background import Background
 from layergrid.callbacks import Callbacks
@@ -224,8 +223,7 @@ class LayerGrid(anywidget.AnyWidget):
         self._clicked = Callbacks()
         self._selected = Callbacks()
         self._layout: dict[str, Any] = {"dims": dims, "rows": rows, "columns": columns}
-        self._domains: dict[int, tuple[float, float, float]] = {}
-        low, high, middle = self._fitting_domain(scale_over, vmin, vmax)
+        low, high, middle = self._pages.domain(0, scale_over, vmin, vmax)
         texts = {"title": title, "units": units}
         self._panel = Panel(
             matrix,
@@ -280,7 +278,6 @@ class LayerGrid(anywidget.AnyWidget):
         pages, traits = packed_pages(self._pages.updated(self._page, new), self._page)
         with self._lock, self.hold_sync():
             self._pages, self._matrix = pages, pages.matrix(self._page)
-            self._domains = {}
             for name, value in traits.items():
                 setattr(self, name, value)
             self._findings = self._panel.update(self._page, self._matrix)
@@ -289,27 +286,11 @@ class LayerGrid(anywidget.AnyWidget):
 
     def fit(self) -> None:
         """Fit the color domain to all finite values of the shown page, or of all, as `scale_over` says."""
-        low, high, center = self._fitting_domain(self.scale_over)
+        low, high, center = self._pages.domain(self._page, self.scale_over)
         # Notifications are sent before what changes is forgotten.
         with self._lock, self._changing("vmin", "vmax", "center"), self.hold_sync(), self.hold_trait_notifications():
             self.vmin, self.vmax, self.center = low, high, center
             self._fitted = True
-
-    def _fitting_domain(
-        self, over: str, vmin: float | None = None, vmax: float | None = None, page: int | None = None
-    ) -> tuple[float, float, float]:
-        """Low, high and center that fit a page, by default the shown one, or all of its metric."""
-        if over != "all" or len(self._pages) == 1:
-            return scales.fitted_domain([self._matrix.values], 1, vmin, vmax)
-        alike = self._pages.alike(self._page if page is None else page)
-        given = vmin is not None or vmax is not None
-        if given or alike[0] not in self._domains:
-            values = (self._pages.matrix(index).values for index in alike)
-            domain = scales.fitted_domain(values, len(alike), vmin, vmax)
-            if given:
-                return domain
-            self._domains[alike[0]] = domain
-        return self._domains[alike[0]]
 
     @property
     def data(self) -> xarray.DataArray:
@@ -566,7 +547,7 @@ class LayerGrid(anywidget.AnyWidget):
             with self._lock:
                 pages, over = self._pages, self.scale_over
             traits = packed_page(pages, request.page)
-            domain = self._fitting_domain(over, page=request.page) if over == "all" else None
+            domain = pages.domain(request.page, over) if over == "all" else None
             reply = page_reply(request, traits["_dtype"], traits["_parameters"], domain)
             buffers = [traits["_values"], traits["_absent"]]
         except Exception as error:  # whatever a file or a graph of tasks raises is said in the page

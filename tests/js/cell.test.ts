@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cellFacts, columnValues, rowValues, spoken } from "../../js/src/cell.ts";
+import { cellFacts, cellOverPages, columnValues, rowValues, spoken } from "../../js/src/cell.ts";
 import { figureMaker } from "../../js/src/figure.ts";
 import { bytesOf, stateOf } from "./fake.ts";
 
@@ -65,4 +65,22 @@ test("profiles run over the shown layers and components, first layer first", () 
   const figure = figureOf({ components: ["mlp.up", "attn.q"] });
   assert.deepEqual([...columnValues(figure, 0)], [0, 3]);
   assert.deepEqual([...rowValues(figure, 1)], [5, 3]);
+});
+
+test("a cell is followed over the first dim of numbers, on the pages of the shown metric", () => {
+  const values = Float32Array.from({ length: 36 }, (_, i) => i); // 2 metrics x 3 steps x 2 layers x 3 components
+  const changes = {
+    _values: bytesOf(values),
+    _held: -1,
+    _selectors: [
+      { dim: "metric", labels: ["a", "b"], texts: [] },
+      { dim: "step", labels: [0, 10, 20], texts: [] },
+    ],
+    position: { metric: "b", step: 10 },
+  };
+  const series = cellOverPages(figureOf(changes), 1, 2)!;
+  assert.deepEqual([series.selector.dim, [...series.values], series.shown], ["step", [23, 29, 35], 1]);
+  assert.equal(cellOverPages(figureOf(), 1, 2), null, "a grid of one page");
+  const some = { ...changes, _held: 4, _values: bytesOf(values.slice(24, 30)) };
+  assert.equal(cellOverPages(figureOf(some), 1, 2), null, "not all pages are here");
 });

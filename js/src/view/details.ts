@@ -1,5 +1,5 @@
 /** The selected cell at large: its value, and where it stands in its component and in its layer. */
-import { type CellFacts, cellFacts, columnValues, rowValues } from "../cell.ts";
+import { type CellFacts, cellFacts, cellOverPages, columnValues, rowValues } from "../cell.ts";
 import { cssColor } from "../colormap.ts";
 import { element, setAttributes, setText, svg, toggle } from "../dom.ts";
 import type { Figure } from "../figure.ts";
@@ -37,6 +37,9 @@ export function createDetails(): Details {
   const parameter = element("div", "layergrid-details-parameter");
   const profileTitle = element("div", "layergrid-details-title");
   const profile = svg("svg", { class: "layergrid-profile", role: "img" });
+  const pagesTitle = element("div", "layergrid-details-title");
+  const pagesProfile = svg("svg", { class: "layergrid-profile", role: "img" });
+  const overPages = element("div", "layergrid-over-pages", {}, pagesTitle, pagesProfile);
   const barsTitle = element("div", "layergrid-details-title");
   const bars = svg("svg", { class: "layergrid-bars", role: "img" });
   const content = element(
@@ -46,15 +49,16 @@ export function createDetails(): Details {
     place,
     element("div", "layergrid-details-line", {}, value, facts),
     parameter,
+    overPages,
     profileTitle,
     profile,
     barsTitle,
     bars,
   );
   const root = element(
-    "section",
+    "div",
     "layergrid-details",
-    { "aria-label": "Details of the selection" },
+    { role: "group", "aria-label": "Details of the selection" },
     hint,
     content,
   );
@@ -94,7 +98,23 @@ export function createDetails(): Details {
         profileTitle,
         `${columns.map((column) => String(matrix.components.at(column))).join(", ")} over layers`,
       );
-      drawProfile(profile, figure, columns, last, width);
+      const marked = figure.state.rows.indexOf(last.row);
+      drawLines(
+        profile,
+        columns.map((column) => columnValues(figure, column)),
+        marked,
+        last.value,
+        width,
+      );
+      const series = cellOverPages(figure, last.row, last.column);
+      toggle(overPages, series !== null);
+      if (series !== null) {
+        const { selector, values, shown } = series;
+        const { labels, dim } = selector;
+        const [first, final] = [labels.at(0), labels.at(labels.length - 1)];
+        setText(pagesTitle, `this cell over ${dim}, ${first} to ${final}`);
+        drawLines(pagesProfile, [values], shown, last.value, width);
+      }
       setText(barsTitle, `layer ${last.layer} over components`);
       drawBars(bars, figure, last, width);
     },
@@ -109,30 +129,27 @@ function selectedColumns({ state }: Figure): number[] {
   return [...chosen];
 }
 
-/** One line a component, over all shown layers, first layer at the left; gaps where a value is not finite. */
-function drawProfile(
+/** A line for each series, evenly spaced from the left; gaps where a value is not finite; a dot on the first one. */
+function drawLines(
   box: SVGSVGElement,
-  figure: Figure,
-  columns: readonly number[],
-  facts: CellFacts,
+  series: readonly Float64Array[],
+  marked: number,
+  markedValue: number,
   width: number,
 ): void {
-  const series = columns.map((column) => columnValues(figure, column));
   const extents = series.map(finiteExtent);
   const low = Math.min(...extents.map((extent) => extent.low));
   const high = Math.max(...extents.map((extent) => extent.high));
   const margin = 7;
   const plotHeight = PROFILE_HEIGHT - 2 * margin;
-  const count = figure.state.rows.length;
+  const count = series[0]!.length;
   const x = (at: number) => margin + (count < 2 ? 0.5 : at / (count - 1)) * (width - 2 * margin);
   const y = (value: number) => margin + (high > low ? 1 - (value - low) / (high - low) : 0.5) * plotHeight;
-  const parts: SVGElement[] = [];
-  series.forEach((values, order) => {
-    parts.push(svg("path", { d: linePath(values, x, y), class: "layergrid-line", "data-order": order }));
-  });
-  const marked = figure.state.rows.indexOf(facts.row);
-  if (marked >= 0 && Number.isFinite(facts.value))
-    parts.push(svg("circle", { cx: x(marked), cy: y(facts.value), r: 4, class: "layergrid-dot" }));
+  const parts: SVGElement[] = series.map((values, order) =>
+    svg("path", { d: linePath(values, x, y), class: "layergrid-line", "data-order": order }),
+  );
+  if (marked >= 0 && Number.isFinite(markedValue))
+    parts.push(svg("circle", { cx: x(marked), cy: y(markedValue), r: 4, class: "layergrid-dot" }));
   setAttributes(box, {
     width,
     height: PROFILE_HEIGHT,
