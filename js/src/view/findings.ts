@@ -48,9 +48,9 @@ export function createFindings(actions: FindingsActions): FindingsView {
   const note = element("p", "layergrid-findings-note");
   const request = button("layergrid-link", "", "", () => ask(state!.findings));
   const root = element(
-    "section",
+    "div",
     "layergrid-findings",
-    { "aria-label": "Findings", hidden: true },
+    { role: "group", "aria-label": "Findings", hidden: true },
     element("div", "layergrid-findings-head", {}, count, every, kinds.root, components.root),
     list,
     note,
