@@ -89,3 +89,31 @@ def test_an_unknown_kind_of_file_is_refused_before_the_scan(path, capsys):
         main(["scan", path, "--save", "x.docx"])
     assert caught.value.code == 2
     assert "must end in one of .csv" in capsys.readouterr().err
+
+
+def test_a_page_holds_every_metric_and_the_experts(tmp_path):
+    experts = {"model.layers.0.mlp.experts.up_proj": np.ones((2, 2, 3), np.float32), Q: MODEL[Q]}
+    path = write_safetensors(tmp_path / "m.safetensors", experts)
+    page = tmp_path / "o.html"
+    command = ["scan", str(path), "--metric", "rms", "--metric", "absmax", "--save", str(page), "--quiet"]
+    assert main(command) == 0
+    text = page.read_text(encoding="utf-8")
+    assert '"Root mean square"' in text
+    assert '"Largest magnitude"' in text
+    assert '"mlp.up[1]"' in text
+
+
+def test_the_rows_of_a_fused_tensor_are_in_the_table(tmp_path, capsys):
+    fused = {
+        "h.0.attn.qkv.weight": np.arange(27, dtype=np.float32).reshape(9, 3),
+        "h.0.attn.proj.weight": np.ones((3, 3), np.float32),
+    }
+    path = write_safetensors(tmp_path / "m.safetensors", fused)
+    assert main(["scan", str(path), "--metric", "max", "--json", "--quiet"]) == 0
+    cells = json.loads(capsys.readouterr().out)["cells"]
+    assert [(cell["component"], cell.get("rows"), cell["max"]) for cell in cells] == [
+        ("attn.q", "0:3", 8),
+        ("attn.k", "3:6", 17),
+        ("attn.v", "6:9", 26),
+        ("attn.o", "", 1),
+    ]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from layergrid import LayerGrid
 from layergrid.recipes import recipe
 
 # Selections and their patterns; read by the page's tests too.
@@ -265,6 +266,31 @@ def test_peft_adapts_exactly_the_selected_modules():
     assert ranks["model.layers.10.self_attn.q_proj"] == 2
     assert ranks["model.layers.1.mlp.up_proj"] == 5
     assert ranks["model.layers.1.mlp.down_proj"] == 8  # PEFT's default
+
+
+@pytest.mark.filterwarnings("ignore")  # of the libraries' own
+def test_a_cell_of_a_fused_matrix_stands_for_its_whole_module():
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed: make test-tools does it")
+    peft = pytest.importorskip("peft", reason="peft is not installed: make test-tools does it")
+    config = transformers.GPT2Config(n_embd=16, n_layer=3, n_head=2, vocab_size=64)
+    model = transformers.GPT2LMHeadModel(config)
+    grid = LayerGrid(model)
+    assert grid.components[:4] == ["attn.q", "attn.k", "attn.v", "attn.o"]
+    grid.selection = [(1, "attn.q"), (1, "attn.v")]
+    adapted = peft.get_peft_model(model, peft.LoraConfig(**recipe(grid, "peft", rank=2), fan_in_fan_out=True))
+    halves = [name for name, _ in adapted.named_parameters() if "lora_A" in name]
+    assert halves == ["base_model.model.transformer.h.1.attn.c_attn.lora_A.default.weight"]
+
+
+@pytest.mark.filterwarnings("ignore")  # of the libraries' own
+def test_llm_compressor_leaves_out_exactly_the_selected_modules():
+    matching = pytest.importorskip(
+        "compressed_tensors.utils.match", reason="compressed-tensors is not installed: make test-tools does it"
+    )
+    ignore = recipe(grid(chosen([1, 10, 11], PARTS[1:4])), "llm-compressor")
+    linear = {name for name, _ in matching.match_named_modules(tiny_llama(), ["Linear"])} - {"lm_head"}
+    kept = {name for name, _ in matching.match_named_modules(tiny_llama(), ["Linear"], ignore)} - {"lm_head"}
+    assert linear - kept == set(modules(chosen([1, 10, 11], PARTS[1:4])))
 
 
 class Parameter:

@@ -113,14 +113,15 @@ def _measured(options: argparse.Namespace) -> xr.Dataset:
 
 
 def rows(dataset: xr.Dataset) -> Iterator[dict[str, Any]]:
-    """The cells that are there: labels, parameter, numbers by metric, several numbers as a list."""
+    """The cells that are there: labels, parameter and which rows of it, numbers by metric, several as a list."""
     dims = dataset["parameter"].dims
     for place, parameter in np.ndenumerate(dataset["parameter"].values):
         if parameter == "":
             continue
         labels = {str(dim): dataset[dim].values[index].item() for dim, index in zip(dims, place, strict=True)}
         numbers = {str(name): variable.values[place].tolist() for name, variable in dataset.items()}
-        yield {**labels, "parameter": str(parameter), **numbers}
+        part = {"rows": str(dataset["rows"].values[place])} if "rows" in dataset.coords else {}
+        yield {**labels, "parameter": str(parameter), **part, **numbers}
 
 
 def as_json(dataset: xr.Dataset) -> dict[str, Any]:
@@ -149,7 +150,7 @@ def _save(dataset: xr.Dataset, path: Path) -> None:
     else:
         import layergrid
 
-        layergrid.LayerGrid(dataset[next(iter(dataset))]).save(path)
+        layergrid.LayerGrid(dataset).save(path)
 
 
 def _harmless(value: Any) -> Any:

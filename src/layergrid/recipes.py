@@ -62,7 +62,8 @@ def recipe(selection: Any, to: str, *, among: Iterable[str] | None = None, **opt
     Parameters
     ----------
     selection : a `LayerGrid`, of which the selected cells are meant; a table with a column ``parameter``; or
-        names of parameters or modules
+        names of parameters or modules. A cell of a fused matrix, such as the q of q, k and v in one, stands for
+        the whole of it
     to : one of
 
         - ``"names"``: the modules' names, as a list
