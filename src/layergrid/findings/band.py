@@ -12,8 +12,11 @@ from layergrid.findings.finding import Finding, chance, layer_range, listed, num
 from layergrid.findings.multiplicity import SHARES
 from layergrid.findings.series import Series, level_and_slope
 
-TAKES_PART = 0.005
-"""A component takes part in a band where its own chance of such layers is below this."""
+SURE = 0.005
+"""A component surely takes part in a band where its own chance of such layers is at most this."""
+
+LIKELY = 0.05
+"""One takes part too with a chance of at most this, if it is shifted at least half as far as those that surely do."""
 
 TEST = "all but the most significant component of the best window (partial conjunction), AR(1) noise"
 _BATCH = 32
@@ -50,19 +53,28 @@ def bands(series: Series, alpha: float) -> list[Finding]:
     tried = _windows(series)
     found: list[Finding] = []
     for direction, p in (("high", tried.high), ("low", tried.low)):
-        # Two directions; of the overlapping windows about as many are independent as there are layers
-        # (measured).
-        corrected = np.minimum(1.0, _two_or_more(p[:, series.tested]) * 2 * layers / SHARES["band"])
-        parts = p <= TAKES_PART
+        # Of the overlapping windows of both directions about as many are independent as there are layers (measured).
+        corrected = np.minimum(1.0, _two_or_more(p[:, series.tested]) * layers / SHARES["band"])
+        parts = p <= SURE
         evidence = np.where(parts, -np.log(np.maximum(p, 1e-300)), 0.0).sum(axis=1)
         evidence[corrected > alpha] = 0.0
         while evidence.max() > 0:
             best = int(evidence.argmax())
-            columns = np.flatnonzero(parts[best])
             first, last = int(tried.first[best]), int(tried.last[best])
+            columns = _taking_part(series, first, last, p[best], 1 if direction == "high" else -1)
             found.append(_band(series, direction, first, last, columns, float(corrected[best])))
             evidence[(tried.first <= last) & (tried.last >= first)] = 0.0
     return found
+
+
+def _taking_part(series: Series, first: int, last: int, p: np.ndarray, sign: int) -> np.ndarray:
+    """Indices of the components that take part in the window of these rows, of their chances in it."""
+    inside = series.terms[first : last + 1]
+    beside = np.concatenate([series.terms[:first], series.terms[last + 1 :]])
+    columns = np.flatnonzero(p <= LIKELY)
+    shift = sign * (np.nanmean(inside[:, columns], axis=0) - np.nanmean(beside[:, columns], axis=0))
+    half = 0.5 * np.median(shift[p[columns] <= SURE])
+    return cast(np.ndarray, columns[(p[columns] <= SURE) | (shift >= half)])
 
 
 def _two_or_more(p: np.ndarray) -> np.ndarray:
@@ -88,13 +100,11 @@ def _windows(series: Series) -> _Windows:
     half = template.columns.shape[1] // 2
     high, low = np.ones((half, components)), np.ones((half, components))
     for block in series.blocks:
-        forms = template.columns[block.rows]
+        design = serial.Design.of(level_and_slope(block.rows), template.columns[block.rows])
         for start in range(0, len(block.columns), _BATCH):
             part = slice(start, start + _BATCH)
             columns = block.columns[part]
-            prior = series.log_prior[:, columns]
-            fit = serial.regress(level_and_slope(block.rows), forms, block.y[:, part])
-            up, down = serial.upper_tail(fit, prior), serial.lower_tail(fit, prior)
+            up, down = serial.tails(serial.regress(design, block.y[:, part], series.noise.of(columns)))
             high[:, columns] = np.minimum(1.0, 2 * np.minimum(up[:half], up[half:]))
             low[:, columns] = np.minimum(1.0, 2 * np.minimum(down[:half], down[half:]))
     return _Windows(template.first[:half], template.last[:half], high, low)

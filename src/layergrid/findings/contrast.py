@@ -12,7 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
-from layergrid.findings import serial
+from layergrid.findings import pooling, serial
 from layergrid.findings.finding import Finding, chance, listed, number
 from layergrid.findings.multiplicity import corrected
 from layergrid.findings.series import FEWEST_LAYERS, Series, level, level_and_slope
@@ -124,8 +124,8 @@ def _log_spread_variance(series: Series, columns: list[int]) -> np.ndarray:
     """Sampling variance of the log mean deviation of each component, shape (columns,)."""
     out = np.empty(len(columns))
     for block in series.blocks:
-        posterior = serial.restricted_likelihood(level_and_slope(block.rows), block.y)
-        weight = serial.weights(posterior + series.log_prior[:, block.columns])
+        restricted, _ = serial.residuals(level_and_slope(block.rows), block.y)
+        weight = serial.weights(restricted + series.noise.log_prior[:, block.columns])
         variance = weight.T @ _simulated_variance(len(block.rows))
         for i, column in enumerate(block.columns):
             if int(column) in columns:
@@ -135,10 +135,10 @@ def _log_spread_variance(series: Series, columns: list[int]) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def _simulated_variance(layers: int) -> np.ndarray:
-    """Variance of the log mean deviation from the median of normal AR(1) series at each of `serial.RHOS`."""
+    """Variance of the log mean deviation from the median of normal AR(1) series at each of `pooling.RHOS`."""
     noise = np.random.default_rng(0).standard_normal((layers, 400))
-    out = np.empty(len(serial.RHOS))
-    for g, rho in enumerate(serial.RHOS):
+    out = np.empty(len(pooling.RHOS))
+    for g, rho in enumerate(pooling.RHOS):
         y = noise.copy()
         for row in range(1, layers):
             y[row] = rho * y[row - 1] + np.sqrt(1 - rho * rho) * noise[row]
@@ -160,11 +160,11 @@ def _constant(series: Series, rows: np.ndarray, y: np.ndarray, columns: list[int
     if size == 0:
         return None
     y = (y / size)[:, None]
-    prior = serial.weights(series.log_prior[:, columns]).mean(axis=1, keepdims=True)
-    fit = serial.regress(np.empty((len(rows), 0)), level(rows), y)
-    log_prior = np.log(prior)
-    p = float(serial.both_tails(fit, log_prior)[0, 0])
-    return p, float(serial.coefficient_sign(fit, log_prior)[0, 0])
+    prior = serial.weights(series.noise.log_prior[:, columns]).mean(axis=1, keepdims=True)
+    design = serial.Design.of(np.empty((len(rows), 0)), level(rows))
+    fit = serial.regress(design, y, pooling.Noise.unknown(np.log(prior)))
+    p, sign = serial.both_tails(fit)
+    return float(p[0, 0]), float(sign[0, 0])
 
 
 def _contrast(

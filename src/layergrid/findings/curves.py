@@ -52,8 +52,12 @@ def fit_curves(series: Series) -> dict[int, dict[str, Curve]]:
     return out
 
 
-# Numbers fitted beside the constant: slope; slope and curvature; place and height; place, width and height.
-_FITTED = {"trend": 1, "quadratic": 2, "step": 2, "peak": 3, "valley": 3}
+# Numbers fitted beside the constant: slope; slope, curvature; place, height; place, width, height, box or bump.
+_FITTED = {"trend": 1, "quadratic": 2, "step": 2, "peak": 4, "valley": 4}
+
+
+# A parabola that turns nearer to an end than this, in places from -1 to 1, is a bent trend and no U.
+_INSIDE = 0.6
 
 
 def _fit(block: Block, series: Series, out: dict[int, dict[str, Curve]]) -> None:
@@ -61,30 +65,38 @@ def _fit(block: Block, series: Series, out: dict[int, dict[str, Curve]]) -> None
     straight = place(block.rows)[:, None]
     whole = np.array([0]), np.array([layers - 1])
     forms = {
-        "trend": (level(block.rows), templates.Templates(straight, *whole)),
-        "quadratic": (level_and_slope(block.rows), templates.Templates(straight**2, *whole)),
+        "trend": (level(block.rows), templates.Templates(straight, *whole, 1)),
+        "quadratic": (level_and_slope(block.rows), templates.Templates(straight**2, *whole, 1)),
         "step": (level(block.rows), templates.steps(layers)),
         "peak": (level(block.rows), templates.peaks(layers)),
         "valley": (level(block.rows), templates.valleys(layers)),
     }
-    prior = series.log_prior[:, block.columns]
+    noise = series.noise.of(block.columns)
     for form, (nuisance, template) in forms.items():
         if not template.columns.shape[1]:
             continue
-        # A box and a bump of the same window are nearly the same question: counted once.
-        tried = len({(int(a), int(b)) for a, b in zip(template.first, template.last, strict=True)})
-        fit = serial.regress(nuisance, template.columns, block.y)
-        support = serial.support(fit, prior)
+        fit = serial.regress(serial.Design.of(nuisance, template.columns), block.y, noise)
+        support = serial.support(fit)
         best = support.argmax(axis=0)
         chosen = serial.picked(fit, best)
-        p = serial.both_tails(chosen, prior)[0]
-        sign = serial.coefficient_sign(chosen, prior)[0]
+        (p,), (sign,) = serial.both_tails(chosen)
+        turns = np.abs(_turning_place(block)) <= _INSIDE if form == "quadratic" else np.ones(len(p), bool)
         for i, column in enumerate(block.columns):
+            if not turns[i]:
+                continue
             out.setdefault(int(column), {})[form] = Curve(
                 form,
                 float(sign[i]),
-                min(1.0, float(p[i]) * tried),
+                min(1.0, float(p[i]) * template.tried),
                 float(support[best[i], i]) - 0.5 * _FITTED[form] * math.log(layers),
                 int(block.rows[template.first[best[i]]]),
                 int(block.rows[template.last[best[i]]]),
             )
+
+
+def _turning_place(block: Block) -> np.ndarray:
+    """Where the parabola of least squares turns, shape (columns,)."""
+    curvature, slope, _ = np.polyfit(place(block.rows), block.y, 2)
+    places = np.full(len(slope), np.inf)
+    np.divide(-slope, 2 * curvature, out=places, where=curvature != 0)
+    return places

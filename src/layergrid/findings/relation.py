@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from layergrid.findings import serial
 from layergrid.findings.finding import Finding, chance
 from layergrid.findings.multiplicity import corrected
+from layergrid.findings.pooling import RHOS
 from layergrid.findings.series import FEWEST_LAYERS, Series
 
 MOST = 100
@@ -16,6 +18,7 @@ MOST = 100
 
 TEST = "regression of normal scores on each other, the weaker of both ways, AR(1) noise averaged out"
 _BATCH = 64
+_MOST_SHARED = 1 - 1e-12
 
 
 @dataclass(frozen=True)
@@ -49,58 +52,99 @@ def normal_scores(series: Series) -> np.ndarray:
 def pairs(series: Series, same: set[frozenset[int]], limit: float) -> list[Pair]:
     """All pairs of tested components with p at most `limit`; those in `same` are not asked.
 
-    A likeness is tested both ways, each component as the regressor of the other, and the weaker counts.
-    Memory is that
-    of a few blocks of pairs, not of all.
+    A likeness is tested both ways, each component as the regressor of the other, and the weaker counts. As it must
+    hold without serial correlation too, which is one product to ask, the rest is asked of few. Memory is that of a
+    few blocks of pairs, not of all.
     """
-    from scipy.special import ndtr
-
     columns = np.flatnonzero(series.tested)
-    scores = normal_scores(series)[:, columns]
-    there = np.isfinite(series.values[:, columns])
-    layers = len(scores)
-    whitened = []
-    for rho in serial.RHOS:
-        basis, _ = np.linalg.qr(serial.whiten(np.ones((layers, 1)), rho))
-        white = serial.whiten(scores, rho)
-        white -= basis @ (basis.T @ white)
-        whitened.append((white, (white**2).sum(axis=0)))
-    raw = scores / np.sqrt((scores**2).sum(axis=0))
-    prior = series.log_prior[:, columns]
-    plain = int(np.flatnonzero(serial.RHOS == 0)[0])
-    out = []
+    lines = _Lines.of(series, columns)
+    out: list[Pair] = []
     for start in range(0, len(columns), _BATCH):
         rows = np.arange(start, min(start + _BATCH, len(columns)))
         later = np.arange(start, len(columns))
-        overlap = there[:, rows].T.astype(float) @ there[:, later]
-        df = np.maximum(overlap - 2, 1)
-        t2 = np.empty((2, len(serial.RHOS), len(rows), len(later)))
-        posterior = np.empty_like(t2)
-        for g, (white, total) in enumerate(whitened):
-            cross2 = (white[:, rows].T @ white[:, later]) ** 2
-            a, b = total[rows][:, None], total[later][None, :]
-            share = np.minimum(cross2 / (a * b), 1 - 1e-12)
-            t2[:, g] = share / (1 - share) * df
-            innovation = 1 - serial.RHOS[g] ** 2
-            constant = 0.5 * np.log(innovation / (innovation + (layers - 1) * (1 - serial.RHOS[g]) ** 2))
-            rest = np.log1p(-share)
-            # The first on the second, then the second on the first.
-            posterior[0, g] = constant - 0.5 * np.log(b) - 0.5 * df * (rest + np.log(a)) + prior[g, rows][:, None]
-            posterior[1, g] = constant - 0.5 * np.log(a) - 0.5 * df * (rest + np.log(b)) + prior[g, later][None, :]
-        weight = np.exp(posterior - posterior.max(axis=1, keepdims=True))
-        weight /= weight.sum(axis=1, keepdims=True)
-        z = np.sqrt(df * np.log1p(t2 / df)) * ((8 * df + 1) / (8 * df + 3))
-        s = serial.exponent(layers)
-        p = ((weight * (2 * ndtr(-z)) ** s).sum(axis=1) ** (1 / s)).max(axis=0)
-        # Among few layers the rho that explains most is also the likeliest; it must hold without any, too.
-        p = np.maximum(p, 2 * ndtr(-z[0, plain]))
-        p[overlap < FEWEST_LAYERS] = 1.0
-        p[later[None, :] <= rows[:, None]] = 1.0
-        for i, j in zip(*np.nonzero(p <= limit), strict=True):
-            one, two = int(columns[rows[i]]), int(columns[later[j]])
-            if frozenset((one, two)) not in same:
-                out.append(Pair(one, two, max(float(p[i, j]), 1e-300), float(raw[:, rows[i]] @ raw[:, later[j]])))
+        plain = lines.plain_chance(rows, later)
+        ahead = later[None, :] > rows[:, None]
+        first, second = np.nonzero(ahead & (plain <= limit))
+        first, second = rows[first], later[second]
+        if not len(first):
+            continue
+        p = np.maximum(lines.chance(first, second), plain[first - start, second - start])
+        for i, j, each in zip(first, second, p, strict=True):
+            one, two = int(columns[i]), int(columns[j])
+            if each <= limit and frozenset((one, two)) not in same:
+                out.append(Pair(one, two, max(float(each), 1e-300), lines.correlation(int(i), int(j))))
     return out
+
+
+@dataclass(frozen=True, eq=False)
+class _Lines:
+    """The normal scores of the tested components with what every pair needs of each."""
+
+    scores: np.ndarray
+    """Shape (layers, components), 0 where not there."""
+
+    there: np.ndarray
+    """Bool of the same shape."""
+
+    total: np.ndarray
+    """Sum of squared innovations beside a constant, shape (rhos, components)."""
+
+    level: np.ndarray
+    """What the constant explains, shape (rhos, components)."""
+
+    prior: np.ndarray
+    """Log prior of rho, shape (rhos, components)."""
+
+    @classmethod
+    def of(cls, series: Series, columns: np.ndarray) -> _Lines:
+        scores = normal_scores(series)[:, columns]
+        there = np.isfinite(series.values[:, columns])
+        design = serial.Design.of(np.ones((len(scores), 1)), scores)
+        return cls(scores, there, design.length**2, design.explained[:, 0], series.noise.log_prior[:, columns])
+
+    def correlation(self, one: int, two: int) -> float:
+        x, y = self.scores[:, one], self.scores[:, two]
+        return float(x @ y / np.sqrt((x @ x) * (y @ y)))
+
+    def plain_chance(self, rows: np.ndarray, later: np.ndarray) -> np.ndarray:
+        """Two-sided chance without serial correlation, shape (rows, later); 1 where too few layers have both."""
+        from scipy.special import ndtr
+
+        overlap = self.there[:, rows].T.astype(float) @ self.there[:, later]
+        df = np.maximum(overlap - 2, 1)
+        plain = int(np.flatnonzero(RHOS == 0)[0])
+        cross = self.scores[:, rows].T @ self.scores[:, later]
+        cross -= np.outer(self.level[plain, rows], self.level[plain, later])
+        share = cross**2 / np.outer(self.total[plain, rows], self.total[plain, later])
+        p = 2 * ndtr(-_score(np.minimum(share, _MOST_SHARED), df))
+        return np.where(overlap < FEWEST_LAYERS, 1.0, p)
+
+    def chance(self, one: np.ndarray, two: np.ndarray) -> np.ndarray:
+        """Chance averaged over rho of the weaker way, shape (pairs,)."""
+        from scipy.special import ndtr
+
+        x, y = self.scores[:, one], self.scores[:, two]
+        df = np.maximum((self.there[:, one] & self.there[:, two]).sum(axis=0) - 2, 1)
+        cross = serial.paired_products(x, y) - self.level[:, one] * self.level[:, two]
+        a, b = self.total[:, one], self.total[:, two]
+        share = np.minimum(cross**2 / (a * b), _MOST_SHARED)
+        rest = np.log1p(-share)
+        log_a, log_b = np.log(a), np.log(b)
+        layers = len(self.scores)
+        innovation = 1 - RHOS**2
+        constant = 0.5 * np.log(innovation / (innovation + (layers - 1) * (1 - RHOS) ** 2))[:, None]
+        p = 2 * ndtr(-_score(share, df))
+        # The first on the second, then the second on the first.
+        ways = (
+            constant - 0.5 * log_b - 0.5 * df * (rest + log_a) + self.prior[:, one],
+            constant - 0.5 * log_a - 0.5 * df * (rest + log_b) + self.prior[:, two],
+        )
+        return cast(np.ndarray, np.maximum(*(serial.averaged(p, way, layers) for way in ways)))
+
+
+def _score(share: np.ndarray, df: np.ndarray) -> np.ndarray:
+    """Normal deviate of a squared partial correlation; see `serial.normal_score`."""
+    return cast(np.ndarray, np.sqrt(-df * np.log1p(-share)) * ((8 * df + 1) / (8 * df + 3)))
 
 
 def relations(

@@ -1,85 +1,146 @@
 """Regression on series whose neighbours resemble each other.
 
-Exact where the likeness is known, averaged where not.
-
 Every test of one component over its layers asks for one coefficient in
 
     series = nuisance + coefficient x regressor + noise,   noise[l] = rho noise[l - 1] + innovation
 
-For a known rho, generalised least squares gives an exact Student t. rho is not known: the test is done for
-each
-of a few rho and the p-values are averaged, each weighted by how well that rho explains the residuals (its
-restricted likelihood) times a prior that the *other* components of the same grid supply. How close the result
-comes to a p-value was measured, see ``docs/insights.md``.
+For a known rho, generalised least squares gives an exact Student t. rho is not known: the test is done for each of a
+few rho and the p-values are averaged, each weighted by how well that rho explains the residuals (its restricted
+likelihood) times the prior of `pooling`. How close the result comes to a p-value was measured, see
+``docs/insights.md``.
 
 References
 ----------
-A. Zellner, G. C. Tiao (1964), "Bayesian analysis of the regression model with autocorrelated
-errors", JASA 59.
-H. Robbins (1956), "An empirical Bayes approach to statistics", Proc. Third Berkeley Symposium.
+A. Zellner, G. C. Tiao (1964), "Bayesian analysis of the regression model with autocorrelated errors", JASA 59.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
 
-RHOS = np.array([-0.5, -0.4, -0.3, -0.2, -0.1, 0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.94, 0.97])
-"""The serial correlations averaged over; closer together where the answer depends more on them."""
+from layergrid.findings.pooling import RHOS, Noise, borrowed
 
-# What a component's own prior keeps of the base prior, in units of one other component.
-_BASE_WEIGHT = 0.1
-_PRIOR_STEPS = 10
+# Of the main, the two neighbouring and the ends' products in the innovations' products.
+_COEFFICIENTS = np.column_stack([1 + RHOS**2, -RHOS, -(RHOS**2)])
 # Below this share of a series' own size a residual is rounding, not noise.
 _ROUNDING = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """Coefficient tests of each regressor on each series, at each rho.
+    """Each regressor fitted to each series, at each rho; arrays of shape (rhos, regressors, series)."""
 
-    Arrays of shape (rhos, regressors, series).
-    """
+    projection: np.ndarray
+    """The series on the regressor of unit length, both beside the nuisance."""
 
-    t: np.ndarray
-    """Student t of the coefficient, with `freedom` degrees of freedom."""
+    log_residual: np.ndarray
+    """Log sum of squared innovations that are left."""
 
-    log_posterior: np.ndarray
-    """Log restricted likelihood of rho, up to a constant of the series and regressor."""
+    log_scale: np.ndarray
+    """Log length of the regressor and of the nuisance; broadcasts."""
 
-    log_likelihood: np.ndarray
-    """Log likelihood at the best coefficients; comparable between regressors and nuisances."""
-
+    noise: Noise
     freedom: int
+    """Layers less numbers fitted."""
+
+    layers: int
+
+    @property
+    def log_posterior(self) -> np.ndarray:
+        """Log prior and restricted likelihood of rho, up to a constant of the series and regressor."""
+        return cast(np.ndarray, self._prior() - self.log_scale - 0.5 * self.freedom * self.log_residual)
+
+    @property
+    def log_likelihood(self) -> np.ndarray:
+        """Log prior, and likelihood at the best coefficients; comparable between regressors and nuisances."""
+        return self._prior() - 0.5 * self.layers * self.log_residual
+
+    def student(self) -> tuple[np.ndarray, np.ndarray]:
+        """Student t of the coefficient, its noise drawn to that of the other components, and its freedom."""
+        residual = np.exp(self.log_residual)
+        more = borrowed(self.log_residual - np.log(self.freedom), self.freedom, self.noise)
+        whole = self.freedom + more
+        variance = (residual + more * np.exp(self.noise.log_variance)[:, None]) / whole
+        return self.projection / np.sqrt(variance), whole
+
+    def _prior(self) -> np.ndarray:
+        jacobian = 0.5 * np.log(1 - RHOS**2)
+        return cast(np.ndarray, (jacobian[:, None] + self.noise.log_prior)[:, None])
 
 
-def base_prior() -> np.ndarray:
-    """Reference prior 1 / sqrt(1 - rho^2) on `RHOS`, shape (rhos,), sum 1.
+def products(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    """Inner products of the innovations of two sets of series at each of `RHOS`, shape (rhos, p, q).
 
-    Leans to strong correlation, which is safe.
-    """
-    edges = np.concatenate([[RHOS[0] - 0.05], (RHOS[1:] + RHOS[:-1]) / 2, [0.99]])
-    weight = np.diff(edges) / np.sqrt(1 - RHOS**2)
-    return cast(np.ndarray, weight / weight.sum())
-
-
-def whiten(series: np.ndarray, rho: float) -> np.ndarray:
-    """Series of shape (layers, any) to the innovations they have if their serial correlation is `rho`."""
-    out = np.empty_like(series)
-    out[0] = np.sqrt(1 - rho * rho) * series[0]
-    out[1:] = series[1:] - rho * series[:-1]
-    return out
-
-
-def regress(nuisance: np.ndarray, regressors: np.ndarray, series: np.ndarray) -> Fit:
-    """Test each regressor on each series, one at a time, beside the nuisance.
+    The inverse covariance of AR(1) noise of unit innovations has three diagonals, so three products serve every rho.
 
     Parameters
     ----------
-    nuisance : shape (layers, k), independent columns, such as a constant
-    regressors : shape (layers, q); one that the nuisance explains gets t = 0
+    one : shape (layers, p)
+    two : shape (layers, q)
+    """
+    plain = one.T @ two
+    neighbours = one[1:].T @ two[:-1] + one[:-1].T @ two[1:]
+    ends = one[:1].T @ two[:1] + one[-1:].T @ two[-1:]
+    return _at_each_rho(plain, neighbours, ends)
+
+
+def paired_products(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    """As `products`, but of each series with its partner in the other set alone; shape (rhos, pairs)."""
+    plain = (one * two).sum(axis=0)
+    neighbours = (one[1:] * two[:-1] + one[:-1] * two[1:]).sum(axis=0)
+    return _at_each_rho(plain, neighbours, one[0] * two[0] + one[-1] * two[-1])
+
+
+def _at_each_rho(plain: np.ndarray, neighbours: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    each = np.stack([plain, neighbours, ends])
+    return cast(np.ndarray, (_COEFFICIENTS @ each.reshape(3, -1)).reshape(len(RHOS), *plain.shape))
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Regressors beside a nuisance, with all that does not depend on the series; made once, used for many."""
+
+    nuisance: np.ndarray
+    """Shape (layers, k), independent columns, such as a constant; k may be 0."""
+
+    regressors: np.ndarray
+    """Shape (layers, q)."""
+
+    root: np.ndarray
+    """Inverse Cholesky factor of the nuisance's products, shape (rhos, k, k)."""
+
+    explained: np.ndarray
+    """What the nuisance explains of each regressor, shape (rhos, k, q)."""
+
+    length: np.ndarray
+    """Of each regressor beside the nuisance, shape (rhos, q); 0 where the nuisance explains it."""
+
+    log_nuisance: np.ndarray
+    """Half the log determinant of the nuisance's products, shape (rhos,)."""
+
+    @classmethod
+    def of(cls, nuisance: np.ndarray, regressors: np.ndarray) -> Design:
+        """The design of a nuisance of shape (layers, k) and regressors of shape (layers, q)."""
+        factor = np.linalg.cholesky(products(nuisance, nuisance))
+        root = np.linalg.inv(factor)
+        explained = root @ products(nuisance, regressors)
+        total = paired_products(regressors, regressors)
+        rest = total - (explained**2).sum(axis=1)
+        length = np.sqrt(np.where(rest > _ROUNDING * total, rest, 0.0))
+        log_nuisance = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
+        return cls(nuisance, regressors, root, explained, length, log_nuisance)
+
+
+def regress(design: Design, series: np.ndarray, noise: Noise) -> Fit:
+    """Test each regressor on each series, one at a time, beside the nuisance.
+
+    A regressor that the nuisance explains gets t = 0.
+
+    Parameters
+    ----------
     series : shape (layers, m), finite
 
     References
@@ -87,62 +148,30 @@ def regress(nuisance: np.ndarray, regressors: np.ndarray, series: np.ndarray) ->
     D. A. Harville (1974), "Bayesian inference for variance components using only error
     contrasts", Biometrika 61.
     """
-    layers = len(series)
-    freedom = layers - nuisance.shape[1] - 1
-    shape = (len(RHOS), regressors.shape[1], series.shape[1])
-    t, log_posterior, log_likelihood = np.empty(shape), np.empty(shape), np.empty(shape)
-    for g, rho in enumerate(RHOS):
-        basis, triangle = np.linalg.qr(whiten(nuisance, rho))
-        x = _beside(basis, whiten(regressors, rho))
-        y = _beside(basis, whiten(series, rho))
-        length = np.sqrt((x**2).sum(axis=0))
-        explained = length < 1e-9
-        length[explained] = 1.0
-        projection = (x / length).T @ y
-        projection[explained] = 0.0
-        total = (y**2).sum(axis=0)
-        residual = np.maximum(total - projection**2, _ROUNDING * total + 1e-300)
-        t[g] = projection / np.sqrt(residual / freedom)
-        log_residual = np.log(residual)
-        jacobian = 0.5 * np.log(1 - rho * rho)
-        design = np.log(np.abs(np.diag(triangle))).sum() + np.log(length)
-        log_posterior[g] = jacobian - design[:, None] - 0.5 * freedom * log_residual
-        log_likelihood[g] = jacobian - 0.5 * layers * log_residual
-    return Fit(t, log_posterior, log_likelihood, freedom)
+    layers, k = design.nuisance.shape
+    freedom = layers - k - 1
+    explained = design.root @ products(design.nuisance, series)
+    total = paired_products(series, series) - (explained**2).sum(axis=1)
+    projection = products(design.regressors, series) - design.explained.transpose(0, 2, 1) @ explained
+    usable = design.length > 0
+    projection *= np.where(usable, 1 / np.where(usable, design.length, 1.0), 0.0)[:, :, None]
+    residual = np.maximum(total[:, None] - projection**2, _ROUNDING * total[:, None] + 1e-300)
+    log_scale = design.log_nuisance[:, None] + np.log(np.where(usable, design.length, 1.0))
+    return Fit(projection, np.log(residual), log_scale[:, :, None], noise, freedom, layers)
 
 
-def restricted_likelihood(nuisance: np.ndarray, series: np.ndarray) -> np.ndarray:
-    """Log restricted likelihood of each rho for each series, shape (rhos, series).
+def residuals(nuisance: np.ndarray, series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Log restricted likelihood of each rho, and log sum of squared innovations, beside the nuisance alone.
 
-    Up to a constant of the series.
+    Both of shape (rhos, series); the former up to a constant of the series.
     """
+    design = Design.of(nuisance, np.empty((len(series), 0)))
     freedom = len(series) - nuisance.shape[1]
-    out = np.empty((len(RHOS), series.shape[1]))
-    for g, rho in enumerate(RHOS):
-        basis, triangle = np.linalg.qr(whiten(nuisance, rho))
-        residual = (_beside(basis, whiten(series, rho)) ** 2).sum(axis=0)
-        design = np.log(np.abs(np.diag(triangle))).sum()
-        out[g] = 0.5 * np.log(1 - rho * rho) - design - 0.5 * freedom * np.log(residual + 1e-300)
-    return out
-
-
-def prior_from_others(log_restricted: np.ndarray) -> np.ndarray:
-    """Log prior of rho for each component from all other components, shape (rhos, components).
-
-    The components of one grid mostly share their serial correlation, but need not: each one's prior is
-    the mixture of
-    what the others turn out to have, so one component that differs from the rest is overruled by none
-    of them.
-    """
-    base = base_prior()[:, None]
-    components = log_restricted.shape[1]
-    prior = np.repeat(base, components, axis=1)
-    for _ in range(_PRIOR_STEPS):
-        each = weights(log_restricted + np.log(prior))
-        others = each.sum(axis=1, keepdims=True) - each
-        prior = (_BASE_WEIGHT * base + others) / (_BASE_WEIGHT + components - 1)
-        prior = np.maximum(prior, 1e-12)
-    return cast(np.ndarray, np.log(prior))
+    total = paired_products(series, series)
+    rest = total - ((design.root @ products(nuisance, series)) ** 2).sum(axis=1)
+    log_rest = np.log(np.maximum(rest, _ROUNDING * total + 1e-300))
+    constant = 0.5 * np.log(1 - RHOS**2) - design.log_nuisance
+    return constant[:, None] - 0.5 * freedom * log_rest, log_rest
 
 
 def weights(log_posterior: np.ndarray) -> np.ndarray:
@@ -151,7 +180,7 @@ def weights(log_posterior: np.ndarray) -> np.ndarray:
     return cast(np.ndarray, out / out.sum(axis=0))
 
 
-def normal_score(t: np.ndarray, freedom: int) -> np.ndarray:
+def normal_score(t: np.ndarray, freedom: np.ndarray) -> np.ndarray:
     """Student t to the normal deviate of the same tail, to three digits.
 
     References
@@ -163,73 +192,49 @@ def normal_score(t: np.ndarray, freedom: int) -> np.ndarray:
     return cast(np.ndarray, np.copysign(size, t))
 
 
-def exponent(layers: int) -> float:
-    """The s of `averaged` for series of this many layers."""
-    return float(np.clip(13 / layers, 0.4, 1.0))
+def averaged(p: np.ndarray, log_posterior: np.ndarray, layers: int) -> np.ndarray:
+    """p-values at each rho, shape (rhos, ...), to one: (sum of weight x p^s)^(1/s), at least 1e-300.
 
-
-def averaged(p: np.ndarray, fit: Fit, log_prior: np.ndarray) -> np.ndarray:
-    """p-values at each rho, shape (rhos, regressors, series), to one for each (regressor, series).
-
-    At least 1e-300.
-
-    The power mean (sum of weight x p^s)^(1/s) with s = 1, the plain average, up to 13 layers, falling to 0.4
-    at 33.
-    The plain average lets a rho that is nearly ruled out decide, and finds half of what is there; s was
-    chosen on
-    simulated noise, where false findings stay below what is allowed (``benchmarks/insights.py``).
+    The plain average, s = 1, up to 15 layers, falling to 0.6 at 25. It lets a rho that is nearly ruled out decide, and
+    finds less; where layers are few, none is ruled out.
     """
-    weight = weights(fit.log_posterior + log_prior[:, None, :])
-    s = exponent(fit.freedom + 2)
-    return cast(np.ndarray, np.maximum((weight * p**s).sum(axis=0) ** (1 / s), 1e-300))
+    s = min(1.0, max(0.6, 15 / layers))
+    return cast(np.ndarray, np.maximum((weights(log_posterior) * p**s).sum(axis=0) ** (1 / s), 1e-300))
 
 
-def upper_tail(fit: Fit, log_prior: np.ndarray) -> np.ndarray:
-    """Chance of a coefficient as high as seen if there is none, `averaged`, shape (regressors, series).
+def tails(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
+    """Chance of a coefficient as high as seen if there is none, and of one as low, `averaged`.
 
-    Parameters
-    ----------
-    log_prior : shape (rhos, series)
+    Both of shape (regressors, series).
     """
     from scipy.special import ndtr
 
-    return averaged(ndtr(-normal_score(fit.t, fit.freedom)), fit, log_prior)
+    below = ndtr(normal_score(*fit.student()))
+    posterior = fit.log_posterior
+    return averaged(1 - below, posterior, fit.layers), averaged(below, posterior, fit.layers)
 
 
-def lower_tail(fit: Fit, log_prior: np.ndarray) -> np.ndarray:
-    """Averaged chance of a coefficient as low as seen if there is none; as `upper_tail`."""
-    return upper_tail(Fit(-fit.t, fit.log_posterior, fit.log_likelihood, fit.freedom), log_prior)
+def both_tails(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
+    """Averaged two-sided p-value, at least 1e-300, and the sign of the averaged t, of shape (regressors, series)."""
+    from scipy.special import ndtr
+
+    t, freedom = fit.student()
+    posterior = fit.log_posterior
+    p = averaged(2 * ndtr(-np.abs(normal_score(t, freedom))), posterior, fit.layers)
+    return p, np.sign((weights(posterior) * t).sum(axis=0))
 
 
 def picked(fit: Fit, regressor: np.ndarray) -> Fit:
     """The fit of one regressor per series: `regressor` of shape (series,) gives its index."""
     columns = np.arange(len(regressor))
-    t, posterior, likelihood = (
-        each[:, regressor, columns][:, None, :] for each in (fit.t, fit.log_posterior, fit.log_likelihood)
-    )
-    return Fit(t, posterior, likelihood, fit.freedom)
+    projection, log_residual = (each[:, regressor, columns][:, None, :] for each in (fit.projection, fit.log_residual))
+    log_scale = fit.log_scale[:, regressor, 0][:, None, :]
+    return replace(fit, projection=projection, log_residual=log_residual, log_scale=log_scale)
 
 
-def both_tails(fit: Fit, log_prior: np.ndarray) -> np.ndarray:
-    """Averaged two-sided p-value, shape (regressors, series), at least 1e-300."""
-    from scipy.special import ndtr
-
-    return averaged(2 * ndtr(-np.abs(normal_score(fit.t, fit.freedom))), fit, log_prior)
-
-
-def coefficient_sign(fit: Fit, log_prior: np.ndarray) -> np.ndarray:
-    """Sign of the coefficient, shape (regressors, series): of t averaged over rho."""
-    weight = weights(fit.log_posterior + log_prior[:, None, :])
-    return cast(np.ndarray, np.sign((weight * fit.t).sum(axis=0)))
-
-
-def support(fit: Fit, log_prior: np.ndarray) -> np.ndarray:
+def support(fit: Fit) -> np.ndarray:
     """Best log likelihood over rho, prior included, shape (regressors, series).
 
     Higher is a better description.
     """
-    return cast(np.ndarray, (fit.log_likelihood + log_prior[:, None, :]).max(axis=0))
-
-
-def _beside(basis: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    return cast(np.ndarray, columns - basis @ (basis.T @ columns))
+    return cast(np.ndarray, fit.log_likelihood.max(axis=0))

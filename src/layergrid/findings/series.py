@@ -10,7 +10,7 @@ from typing import cast
 
 import numpy as np
 
-from layergrid.findings import serial
+from layergrid.findings import pooling, serial
 from layergrid.matrix import Label, Matrix
 
 FEWEST_LAYERS = 10
@@ -63,8 +63,8 @@ class Series:
 
     blocks: tuple[Block, ...]
 
-    log_prior: np.ndarray
-    """Log prior of the serial correlation, shape (rhos, components)."""
+    noise: pooling.Noise
+    """What the other components lead to expect of each one's noise; of all components."""
 
     def cells(self, rows: range | np.ndarray, columns: list[int]) -> list[tuple[Label, str]]:
         """Labels of the finite cells in these rows and columns, component by component."""
@@ -82,14 +82,10 @@ def prepare(matrix: Matrix) -> Series:
     values[~np.isfinite(values)] = np.nan
     log = spans_decades(values)
     terms = np.log10(values) if log else values
-    standard, tested = _standardise(terms)
+    standard, tested, log_unit = _standardise(terms)
     blocks = _blocks(standard, tested)
-    restricted = np.zeros((len(serial.RHOS), values.shape[1]))
-    for block in blocks:
-        restricted[:, block.columns] = serial.restricted_likelihood(level_and_slope(block.rows), block.y)
-    log_prior = np.zeros_like(restricted)
-    log_prior[:, tested] = serial.prior_from_others(restricted[:, tested])
-    return Series(matrix, values, terms, log, tested, np.where(np.isfinite(standard), standard, 0.0), blocks, log_prior)
+    noise = _noise(blocks, tested, log_unit)
+    return Series(matrix, values, terms, log, tested, np.where(np.isfinite(standard), standard, 0.0), blocks, noise)
 
 
 def spans_decades(values: np.ndarray) -> bool:
@@ -115,22 +111,29 @@ def place(rows: np.ndarray) -> np.ndarray:
 
 def robust_spread(values: np.ndarray) -> np.ndarray:
     """Median distance from the median, as a standard deviation, per column; NaN ignored."""
-    middle = np.nanmedian(values, axis=0)
-    return cast(np.ndarray, 1.4826 * np.nanmedian(np.abs(values - middle), axis=0))
+    return 1.4826 * median(np.abs(values - median(values)))
 
 
-def _standardise(terms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def median(values: np.ndarray, axis: int = 0) -> np.ndarray:
+    """Median over an axis, NaN ignored; five times as fast as numpy's where there is none."""
+    middle = np.median if np.isfinite(values).all() else np.nanmedian
+    return cast(np.ndarray, middle(values, axis=axis))
+
+
+def _standardise(terms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Clipped values without level and unit, whether each component can be tested, and the log of its unit."""
     present = np.isfinite(terms)
     some = present.any(axis=0)
     standard = np.full_like(terms, np.nan)
-    tested = np.zeros(terms.shape[1], bool)
+    tested, log_unit = np.zeros(terms.shape[1], bool), np.zeros(terms.shape[1])
     if not some.any():
-        return standard, tested
+        return standard, tested, log_unit
     kept = terms[:, some]
     # Within [-1, 1], where squares neither overflow nor vanish.
     size = np.nanmax(np.abs(kept), axis=0)
-    kept = kept / np.where(size > 0, size, 1.0)
-    middle = np.nanmedian(kept, axis=0)
+    size[size == 0] = 1.0
+    kept = kept / size
+    middle = median(kept)
     scale = robust_spread(kept)
     deviation = kept - middle
     # Where more than half the values are the same, there is no robust scale, and nothing is clipped.
@@ -139,8 +142,26 @@ def _standardise(terms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     spread = np.nanstd(deviation, axis=0)
     varies = np.nanmax(kept, axis=0) - np.nanmin(kept, axis=0) > _ROUNDING
     tested[some] = varies & (spread > 0) & (present[:, some].sum(axis=0) >= FEWEST_LAYERS)
-    standard[:, some] = deviation / np.where(spread > 0, spread, 1.0)
-    return standard, tested
+    spread[spread == 0] = 1.0
+    standard[:, some] = deviation / spread
+    log_unit[some] = np.log(size) + np.log(spread)
+    return standard, tested, log_unit
+
+
+def _noise(blocks: tuple[Block, ...], tested: np.ndarray, log_unit: np.ndarray) -> pooling.Noise:
+    shape = (len(pooling.RHOS), len(tested))
+    restricted, log_rest, freedom = np.zeros(shape), np.zeros(shape), np.zeros(len(tested))
+    for block in blocks:
+        nuisance = level_and_slope(block.rows)
+        restricted[:, block.columns], log_rest[:, block.columns] = serial.residuals(nuisance, block.y)
+        freedom[block.columns] = len(block.rows) - nuisance.shape[1]
+    log_prior, log_variance, worth = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    if tested.any():
+        log_prior[:, tested] = pooling.correlation_prior(restricted[:, tested])
+        in_one_unit = log_rest[:, tested] + 2 * log_unit[tested]
+        log_variance[:, tested], worth[:, tested] = pooling.variance_prior(in_one_unit, freedom[tested])
+        log_variance -= 2 * log_unit
+    return pooling.Noise(log_prior, log_variance, worth)
 
 
 def _blocks(standard: np.ndarray, tested: np.ndarray) -> tuple[Block, ...]:

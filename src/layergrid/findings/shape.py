@@ -12,10 +12,10 @@ from layergrid.findings.finding import Finding, chance, layer_range, number
 from layergrid.findings.multiplicity import corrected
 from layergrid.findings.series import Series
 
-MARGIN = 0.0
+MARGIN = 0.5
 """A shape must beat the monotone trend by more than this in half the Schwarz criterion."""
 
-SHARES = {"peak": 0.4, "step": 0.25, "quadratic": 0.25, "valley": 0.1}
+SHARES = {"peak": 0.32, "step": 0.32, "quadratic": 0.32, "valley": 0.04}
 """How the chance of a false shape is shared among the forms tried."""
 
 _DIRECTION = {

@@ -26,6 +26,12 @@ class Templates:
     last: np.ndarray
     """Last marked layer, inclusive."""
 
+    tried: int
+    """How many windows were asked, those between thinned ones too, which would answer nearly alike.
+
+    A box and a bump of the same window are nearly one question, and counted once.
+    """
+
 
 def windows(layers: int, narrowest: int, widest: int, margin: int) -> list[tuple[int, int]]:
     """(first, last) of windows of all widths and places; thinned where neighbours would hardly differ.
@@ -55,8 +61,8 @@ def bump(layers: int, first: int, last: int) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def peaks(layers: int) -> Templates:
-    """Boxes and bumps of 3 layers to half of all, that touch neither end."""
-    return _both_forms(layers, windows(layers, 3, layers // 2, 1))
+    """Boxes and bumps of 3 layers to half of all, two layers or more from either end, where they would be steps."""
+    return _both_forms(layers, 3, layers // 2, 2)
 
 
 @lru_cache(maxsize=64)
@@ -65,13 +71,13 @@ def valleys(layers: int) -> Templates:
 
     A U with a flat bottom.
     """
-    return _both_forms(layers, windows(layers, layers // 2 + 1, layers - 4, 2))
+    return _both_forms(layers, layers // 2 + 1, layers - 4, 2)
 
 
 @lru_cache(maxsize=64)
 def bands(layers: int) -> Templates:
     """Boxes and bumps of 2 layers to a third of all, anywhere."""
-    return _both_forms(layers, windows(layers, 2, max(2, layers // 3), 0))
+    return _both_forms(layers, 2, max(2, layers // 3), 0)
 
 
 @lru_cache(maxsize=64)
@@ -82,12 +88,14 @@ def steps(layers: int) -> Templates:
     """
     at = np.arange(3, layers - 2)
     columns = (np.arange(layers)[:, None] >= at).astype(float)
-    return Templates(columns, at - 1, at)
+    return Templates(columns, at - 1, at, len(at))
 
 
-def _both_forms(layers: int, spans: list[tuple[int, int]]) -> Templates:
+def _both_forms(layers: int, narrowest: int, widest: int, margin: int) -> Templates:
+    spans = windows(layers, narrowest, widest, margin)
     if not spans:
-        return Templates(np.empty((layers, 0)), np.empty(0, int), np.empty(0, int))
+        return Templates(np.empty((layers, 0)), np.empty(0, int), np.empty(0, int), 0)
     forms = [form(layers, first, last) for form in (box, bump) for first, last in spans]
     first, last = np.array(spans + spans).T
-    return Templates(np.column_stack(forms), first, last)
+    tried = sum(layers - 2 * margin - width + 1 for width in range(narrowest, widest + 1))
+    return Templates(np.column_stack(forms), first, last, tried)
