@@ -195,3 +195,32 @@ def test_names_are_never_markup(noise):
 def test_a_cell_outside_the_grid_is_refused(grid, noise, layer, component, said):
     with pytest.raises(KeyError, match=said):
         insights(grid(noise)).for_cell(layer, component)
+
+
+def test_a_bent_trend_is_no_u(grid, noise):
+    noise[:, 3] += 10 * np.linspace(0, 1, 28) ** 2
+    directions = {f.direction for f in insights(grid(noise)) if f.kind in ("trend", "shape")}
+    assert "u" not in directions
+    assert "rising" in directions or "step-up" in directions
+
+
+def test_the_cells_of_a_tall_peak_are_no_outliers(grid, noise):
+    noise[10:15, 2] += 25
+    assert not [f for f in insights(grid(noise)) if f.kind == "outlier"]
+
+
+def test_two_outliers_do_not_hide_each_other(grid, noise):
+    noise[[4, 20], [1, 5]] += 14
+    assert {f.cells[0] for f in insights(grid(noise)) if f.kind == "outlier"} == {(4, "attn.k"), (20, "mlp.down")}
+
+
+def test_a_heavy_tail_is_no_outlier(grid):
+    heavy = np.random.default_rng(8).standard_t(2, (80, 7))
+    assert np.abs(heavy).max() > 15
+    assert not [f for f in insights(grid(heavy)) if f.kind == "outlier"]
+
+
+def test_a_quiet_component_is_judged_by_its_own_noise(grid, noise):
+    noise[:, 2] *= 0.01
+    noise[:, 2] += np.linspace(0, 0.08, 28)
+    assert [f.components for f in insights(grid(noise)) if f.kind == "trend"] == [("attn.v",)]

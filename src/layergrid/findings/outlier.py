@@ -8,10 +8,18 @@ import numpy as np
 
 from layergrid.findings.finding import Finding, chance, number
 from layergrid.findings.multiplicity import corrected
-from layergrid.findings.series import Series, robust_spread
+from layergrid.findings.series import Series, median
 
-TEST = "median polish residual and distance from neighbouring layers, tail of a Student t fitted to the grid"
-_FREEDOMS = np.array([1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 25, 50, 200.0])
+TEST = "residual of a robust two-way fit, tail of a Student t fitted to the grid's other cells"
+# One over the freedoms of the Student t, from a normal one's to heavier than t of two.
+_TAILS = np.array([0.005, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6])
+_NORMAL = 0.9
+_SCALES = np.exp(np.linspace(-0.7, 0.5, 25))
+_REFINEMENTS = 6
+_ROUNDING = 1e-7
+# Residuals are clipped there for their spread; what is left of a standard normal's variance then.
+_CLIP = 2.5
+_CLIPPED_VARIANCE = 0.97756
 _FEWEST_CELLS = 30
 _MOST = 50
 
@@ -24,11 +32,10 @@ def outliers(series: Series, alpha: float) -> list[Finding]:
     scales = [("linear", series.values)] + ([("log", series.terms)] if series.log else [])
     best: dict[tuple[int, int], tuple[float, float, str]] = {}
     for scale, values in scales:
-        z, p = cell_chances(values)
-        rows, columns = np.nonzero(p < 1)
-        if not len(rows):
-            continue
-        q = np.minimum(1.0, corrected(p[rows, columns], int(np.isfinite(values).sum()), "outlier") * len(scales))
+        z = residuals(values)
+        rows, columns = np.nonzero(_stands_alone(z))
+        p = tail_chances(z[np.isfinite(z)], z[rows, columns])
+        q = np.minimum(1.0, corrected(p, int(np.isfinite(values).sum()), "outlier") * len(scales))
         for r, c, chance_of_it in zip(rows, columns, q, strict=True):
             key = (int(r), int(c))
             if chance_of_it <= alpha and chance_of_it < best.get(key, (1.0,))[0]:
@@ -37,109 +44,129 @@ def outliers(series: Series, alpha: float) -> list[Finding]:
     return [_outlier(series, row, column, p, z, scale) for (row, column), (p, z, scale) in strongest]
 
 
-def cell_chances(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Robust z of each cell and its chance in noise with tails as heavy as this grid's.
+def residuals(values: np.ndarray) -> np.ndarray:
+    """Distance of each cell from what its component and layer lead to expect, in robust standard deviations.
 
-    Both of the grid's shape.
-
-    A cell must be far both from what its component and layer lead to expect and from the neighbouring
-    layers of its
-    own component: a smooth peak is far from the former only. Chance 1 where a component has too few
-    values or no
-    spread to judge by.
+    Shape of `values`; NaN where there is no value, or the component has fewer than 8 or no spread to judge by. Median
+    polish, then means of the residuals clipped at two standard deviations: medians leave a zero in every row, so that
+    normal noise looks heavy-tailed.
 
     References
     ----------
     J. W. Tukey (1977), "Exploratory data analysis", Addison-Wesley: median polish.
+    P. J. Huber (1981), "Robust statistics", Wiley: means of clipped residuals.
     """
-    p, z = np.ones_like(values), np.zeros_like(values)
+    z = np.full_like(values, np.nan)
     usable = np.isfinite(values).sum(axis=0) >= 8
     if usable.sum() * len(values) < _FEWEST_CELLS:
-        return z, p
-    size = np.nanmax(np.abs(values[:, usable]))
-    kept = values[:, usable] / (size if size > 0 else 1.0)
-    residual = median_polish(kept) if usable.sum() > 2 else kept - np.nanmedian(kept, axis=0)
-    local = residual - _neighbours(residual)
-    far = []
-    for each in (residual, local):
-        spread = _shared_spread(each)
-        # Less than rounding of the values themselves is no spread.
-        spread[spread <= 1e-7 * np.nanmax(np.abs(kept), axis=0)] = np.nan
-        far.append(each / spread)
-    chances = [_tail(each) for each in far]
-    p[:, usable] = np.nan_to_num(np.maximum(chances[0], chances[1]), nan=1.0)
-    z[:, usable] = np.nan_to_num(far[0])
-    return z, p
+        return z
+    size = np.nanmax(np.abs(values[:, usable]), axis=0)
+    size[size == 0] = 1.0
+    # One unit for the grid, so that layers can be compared; within [-1, 1], where squares neither overflow nor vanish.
+    kept = values[:, usable] / size.max()
+    rows = np.isfinite(kept).any(axis=1)
+    residual = median_polish(kept[rows])
+    for _ in range(_REFINEMENTS):
+        spread = _spread(residual, 1)
+        clipped = np.clip(residual, -2 * spread, 2 * spread)
+        residual = residual - _mean(clipped, 0) - _mean(clipped, 1) + np.nanmean(clipped)
+    spread = _shared(_spread(residual, 8), residual)
+    # The values are rounded to seven digits or fewer: what lies below that is rounding, not spread.
+    spread[spread <= _ROUNDING * np.nanmax(np.abs(kept), axis=0)] = np.nan
+    z[np.ix_(rows, usable)] = residual / spread
+    return z
 
 
-def _shared_spread(residual: np.ndarray) -> np.ndarray:
-    """Robust spread of each column, drawn to that of the others as far as they differ by chance alone.
+def tail_chances(z: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Two-sided chance of each of some residuals in noise with tails as heavy as this grid's, shape of `of`.
 
-    The log of a MAD of n values has variance 1.36 / n; what the components' spreads vary beyond that is
-    their own.
+    A Student t of every freedom and scale, weighted by how well it explains all residuals; of the two largest it is
+    only used that they are the largest, so that an outlier does not widen the tail it is judged by. Heavy tails are
+    taken to be rarer than normal ones until the residuals say otherwise.
+
+    Parameters
+    ----------
+    z : all residuals, finite, shape (any,)
     """
-    spread = robust_spread(residual)
-    spread[spread == 0] = np.nan
-    logs = np.log(spread)
-    if np.isfinite(logs).sum() < 3:
-        return spread
-    own = float(np.nanvar(logs, ddof=1))
-    by_chance = 1.36 / float(np.isfinite(residual).sum(axis=0).mean())
-    keep = max(0.0, 1 - by_chance / own) if own > 0 else 0.0
-    middle = float(np.nanmean(logs))
-    return cast(np.ndarray, np.exp(middle + keep * (logs - middle)))
+    from scipy.special import gammaln, stdtr, stdtrit
+
+    if len(z) < _FEWEST_CELLS:
+        return np.ones(of.shape)
+    size = np.sort(np.abs(z))
+    inner, largest = size[:-2], size[-3]
+    anchor = np.quantile(size, 0.75)
+    if not anchor > 0:
+        return np.ones(of.shape)
+    freedom = 1 / _TAILS
+    density = np.log(2) + gammaln((freedom + 1) / 2) - gammaln(freedom / 2) - 0.5 * np.log(freedom * np.pi)
+    scale = (anchor / stdtrit(freedom, 0.875))[:, None] * _SCALES
+    support = np.empty_like(scale)
+    for i, (each, scales) in enumerate(zip(freedom, scale, strict=True)):
+        kernel = [float(np.log1p((inner / s) ** 2 / each).sum()) for s in scales]
+        support[i] = len(inner) * (density[i] - np.log(scales)) - (each + 1) / 2 * np.array(kernel)
+    support += 2 * np.log(np.maximum(2 * stdtr(freedom[:, None], -largest / scale), 1e-300))
+    weight = np.exp(support - support.max()) * _tail_prior()[:, None]
+    weight /= weight.sum()
+    out = np.zeros_like(of)
+    for each, scales, shares in zip(freedom, scale, weight, strict=True):
+        for s, share in zip(scales, shares, strict=True):
+            if share > 1e-9:
+                out += share * 2 * stdtr(each, -np.abs(of) / s)
+    return cast(np.ndarray, np.maximum(out, 1e-300))
 
 
 def median_polish(values: np.ndarray) -> np.ndarray:
     """Residuals after the medians of rows and columns are taken out in turn, four times; NaN ignored."""
-    residual = values.copy()
-    rows = np.isfinite(values).any(axis=1)
+    residual = values
     for _ in range(4):
-        residual = residual - np.nanmedian(residual, axis=0)
-        residual[rows] -= np.nanmedian(residual[rows], axis=1, keepdims=True)
-    return cast(np.ndarray, residual - np.nanmedian(residual, axis=0))
+        residual = residual - median(residual)
+        residual = residual - median(residual, axis=1)[:, None]
+    return cast(np.ndarray, residual - median(residual))
 
 
-def _neighbours(residual: np.ndarray) -> np.ndarray:
-    """Median of the two layers before and the two after, fewer at the ends; 0 where none is there."""
-    padded = np.pad(residual, ((2, 2), (0, 0)), constant_values=np.nan)
-    around = np.stack([padded[:-4], padded[1:-3], padded[3:-1], padded[4:]])
-    out = np.zeros_like(residual)
-    some = np.isfinite(around).any(axis=0)
-    out[some] = np.nanmedian(around[:, some], axis=0)
-    return out
+def _stands_alone(z: np.ndarray) -> np.ndarray:
+    """Cells further out than 2, of which neither neighbouring layer shares half: a smooth peak's cells do not."""
+    sign = np.sign(z)
+    beside = np.full((2, *z.shape), np.nan)
+    beside[0, 1:], beside[1, :-1] = z[:-1], z[1:]
+    shared = np.nan_to_num(sign * beside, nan=-np.inf).max(axis=0)
+    return cast(np.ndarray, (np.abs(z) > 2) & (shared <= 0.5 * np.abs(z)))
 
 
-def _tail(z: np.ndarray) -> np.ndarray:
-    """Two-sided chance of each z under the Student t that fits all but the two largest; NaN stays."""
-    from scipy.special import stdtr
-    from scipy.stats import t as student
+def _spread(residual: np.ndarray, steps: int) -> np.ndarray:
+    """Standard deviation of each column without its tails (Huber 1981, proposal 2), from the MAD in some steps."""
+    spread = 1.4826 * median(np.abs(residual))
+    for _ in range(steps):
+        clipped = np.clip(residual, -_CLIP * spread, _CLIP * spread)
+        spread = np.sqrt(_mean(clipped**2, 0) / _CLIPPED_VARIANCE)
+    return spread
 
-    size = np.sort(np.abs(z[np.isfinite(z)]))[:-2]
-    if len(size) < _FEWEST_CELLS - 2:
-        return np.ones_like(z)
-    # Median polish draws the middle of the residuals together: the scale is set, and the tail fitted,
-    # further out.
-    edge = size[int(0.8 * len(size))]
-    beyond = size[size >= edge]
-    scales = edge / student.ppf(0.9, _FREEDOMS)
-    fits = []
-    for freedom, scale in zip(_FREEDOMS, scales, strict=True):
-        likelihood = (
-            student.logpdf(beyond / scale, freedom).sum() - len(beyond) * np.log(scale) if edge > 0 else -np.inf
-        )
-        fits.append(likelihood - len(beyond) * student.logsf(edge / scale, freedom) if edge > 0 else -np.inf)
-    likelihoods = np.array(fits)
-    if not np.isfinite(likelihoods).any():
-        return np.ones_like(z)
-    weight = np.exp(likelihoods - likelihoods.max())
-    weight /= weight.sum()
-    # The fewer cells, the less their tail is known: the plain average up to 72 cells, then nearer the best.
-    s = float(np.clip((72 / np.isfinite(z).sum()) ** 2, 0.1, 1.0))
-    total = np.zeros_like(z)
-    for freedom, scale, share in zip(_FREEDOMS, scales, weight, strict=True):
-        total += share * (2 * stdtr(freedom, -np.abs(z) / scale)) ** s
-    return cast(np.ndarray, total ** (1 / s))
+
+def _shared(spread: np.ndarray, residual: np.ndarray) -> np.ndarray:
+    """The columns' spreads drawn to each other as far as they differ by chance alone.
+
+    The log of the spread of n values varies by 0.55 / n (normal noise); what the spreads vary beyond that is their own.
+    """
+    logs = np.log(np.where(spread > 0, spread, np.nan))
+    if np.isfinite(logs).sum() < 3:
+        return np.where(spread > 0, spread, np.nan)
+    own = float(np.nanvar(logs, ddof=1))
+    by_chance = 0.55 / float(np.isfinite(residual).sum(axis=0).mean())
+    keep = max(0.0, 1 - by_chance / own) if own > 0 else 0.0
+    middle = float(np.nanmean(logs))
+    return np.exp(middle + keep * (logs - middle))
+
+
+def _mean(values: np.ndarray, axis: int) -> np.ndarray:
+    return cast(np.ndarray, np.nanmean(values, axis=axis, keepdims=axis == 1))
+
+
+def _tail_prior() -> np.ndarray:
+    """Prior of each of `_TAILS`, shape (tails,): most of it on the normal, the rest even in one over the freedom."""
+    even = np.gradient(_TAILS)
+    prior = (1 - _NORMAL) * even / even.sum()
+    prior[0] += _NORMAL
+    return cast(np.ndarray, prior)
 
 
 def _outlier(series: Series, row: int, column: int, p: float, z: float, scale: str) -> Finding:
