@@ -13,7 +13,8 @@ from layergrid.findings.series import Series, median
 TEST = "residual of a robust two-way fit, tail of a Student t fitted to the grid's other cells"
 # One over the freedoms of the Student t, from a normal one's to heavier than t of two.
 _TAILS = np.array([0.005, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6])
-_NORMAL = 0.9
+# Heavy tails have a prior chance of this over the number of cells, at most 0.8: fewer cells show less of their tails.
+_HEAVY = 25
 _SCALES = np.exp(np.linspace(-0.7, 0.5, 25))
 _REFINEMENTS = 6
 _ROUNDING = 1e-7
@@ -105,7 +106,7 @@ def tail_chances(z: np.ndarray, of: np.ndarray) -> np.ndarray:
         kernel = [float(np.log1p((inner / s) ** 2 / each).sum()) for s in scales]
         support[i] = len(inner) * (density[i] - np.log(scales)) - (each + 1) / 2 * np.array(kernel)
     support += 2 * np.log(np.maximum(2 * stdtr(freedom[:, None], -largest / scale), 1e-300))
-    weight = np.exp(support - support.max()) * _tail_prior()[:, None]
+    weight = np.exp(support - support.max()) * _tail_prior(len(z))[:, None]
     weight /= weight.sum()
     out = np.zeros_like(of)
     for each, scales, shares in zip(freedom, scale, weight, strict=True):
@@ -161,11 +162,12 @@ def _mean(values: np.ndarray, axis: int) -> np.ndarray:
     return cast(np.ndarray, np.nanmean(values, axis=axis, keepdims=axis == 1))
 
 
-def _tail_prior() -> np.ndarray:
-    """Prior of each of `_TAILS`, shape (tails,): most of it on the normal, the rest even in one over the freedom."""
+def _tail_prior(cells: int) -> np.ndarray:
+    """Prior of each of `_TAILS`, shape (tails,): heavy ones even in one over the freedom, the rest normal."""
+    heavy = min(0.8, _HEAVY / cells)
     even = np.gradient(_TAILS)
-    prior = (1 - _NORMAL) * even / even.sum()
-    prior[0] += _NORMAL
+    prior = heavy * even / even.sum()
+    prior[0] += 1 - heavy
     return cast(np.ndarray, prior)
 
 
