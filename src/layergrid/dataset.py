@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,10 @@ from layergrid.placement import EXPERT_NONE, Cell, component_order
 
 if TYPE_CHECKING:
     import xarray as xr
+
+
+MAX_CELLS = 1 << 24
+"""Of one metric, absent ones included; the largest model known has 400,000."""
 
 
 def to_dataset(
@@ -29,6 +34,11 @@ def to_dataset(
     labels : the metrics, and whether each has a name that is known (False for a function)
     along : the dim of all metrics that give several numbers, and its coordinate, as ("step", [0, 10]); None
         where each has one of its own
+
+    Raises
+    ------
+    ValueError
+        If the labels span more than `MAX_CELLS`.
     """
     import xarray as xr
 
@@ -43,12 +53,18 @@ def to_dataset(
     if axes["expert"] == [EXPERT_NONE]:
         del axes["expert"]
     shape = tuple(len(axis) for axis in axes.values())
+    if math.prod(shape) > MAX_CELLS:
+        spanned = " x ".join(f"{len(axis)} {dim}s" for dim, axis in axes.items())
+        raise ValueError(f"the names of {len(cells)} tensors span {spanned}; are they the names of one model?")
     ranks = {dim: {label: place for place, label in enumerate(axis)} for dim, axis in axes.items()}
     places = [tuple(ranks[dim][getattr(cell, dim)] for dim in axes) for cell in cells]
     parameter = np.full(shape, "", dtype=object)
     for place, cell in zip(places, cells, strict=True):
-        parameter[place] = cell.parameter
+        parameter[place] = _text(cell.parameter)
     variables: dict[str, Any] = {}
+    for dim in ("stack", "component"):
+        if dim in axes:
+            axes[dim] = [_text(label) for label in axes[dim]]
     coordinates: dict[str, Any] = {**axes, "parameter": (tuple(axes), parameter)}
     if any(cell.rows for cell in cells):
         rows = np.full(shape, "", dtype=object)
@@ -83,3 +99,8 @@ def _own_dim(label: str, is_named: bool) -> tuple[str, Sequence[Any]]:
     request = parse_request(label, METRICS | PAIR_METRICS)
     ticks = list(request.arguments) if request.metric.many and request.axis is None else []
     return f"{label} {request.axis or ('q' if ticks else 'rank')}", ticks
+
+
+def _text(name: str) -> str:
+    r"""The name, a lone surrogate as ``\ud800``: neither tables nor files can hold one."""
+    return name.encode(errors="backslashreplace").decode()

@@ -42,7 +42,7 @@ class KeptResults:
         try:
             self._database = sqlite3.connect(self.path, timeout=30)
             self._database.execute(
-                "CREATE TABLE IF NOT EXISTS results (identity BLOB, tensor TEXT, metric TEXT, value TEXT, "
+                "CREATE TABLE IF NOT EXISTS results (identity BLOB, tensor BLOB, metric TEXT, value TEXT, "
                 "PRIMARY KEY (identity, tensor, metric)) WITHOUT ROWID"
             )
         except sqlite3.DatabaseError as error:
@@ -52,17 +52,19 @@ class KeptResults:
     def find(self, identity: str, tensors: Sequence[str], metrics: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Those of one file's tensors of which every metric is kept, with their numbers by metric."""
         rows = self._database.execute("SELECT tensor, metric, value FROM results WHERE identity = ?", (_key(identity),))
-        kept: dict[str, dict[str, Any]] = {}
+        kept: dict[bytes, dict[str, Any]] = {}
         wanted = set(metrics)
         for tensor, metric, value in rows:
             if metric in wanted:
                 kept.setdefault(tensor, {})[metric] = _number(value)
-        return {name: kept[name] for name in tensors if len(kept.get(name, ())) == len(wanted)}
+        return {name: kept[_bytes(name)] for name in tensors if len(kept.get(_bytes(name), ())) == len(wanted)}
 
     def add(self, identity: str, tensor: str, numbers: Mapping[str, Any]) -> None:
         """Keep the numbers of one tensor."""
         key = _key(identity)
-        rows = [(key, tensor, metric, json.dumps(np.asarray(value).tolist())) for metric, value in numbers.items()]
+        rows = [
+            (key, _bytes(tensor), metric, json.dumps(np.asarray(value).tolist())) for metric, value in numbers.items()
+        ]
         self._database.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)", rows)
         if time.monotonic() - self._committed > _COMMIT_S:
             self._database.commit()
@@ -89,7 +91,12 @@ def default_folder() -> Path:
 
 
 def _key(identity: str) -> bytes:
-    return hashlib.sha256(f"{layergrid.__version__}\n{identity}".encode(errors="surrogatepass")).digest()
+    return hashlib.sha256(_bytes(f"{layergrid.__version__}\n{identity}")).digest()
+
+
+def _bytes(text: str) -> bytes:
+    """UTF-8, lone surrogates included, which a file's names may hold and SQLite's texts may not."""
+    return text.encode(errors="surrogatepass")
 
 
 def _number(text: str) -> Any:

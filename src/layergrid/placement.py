@@ -15,6 +15,9 @@ from layergrid.tensor import Tensor
 
 Include = Literal["matrices", "weights", "all"]
 
+MAX_PARTS = 1 << 20
+"""Layers and experts in one tensor; a damaged header can announce more than could ever be gone through."""
+
 EXPERT_NONE = -1
 """In the `expert` dimension, the place of what belongs to no expert."""
 
@@ -98,6 +101,8 @@ def place(
             outside.append(name)
         elif "packed" in address.flags:
             outside.append(f"{name}: packed integers, not weights; scan the unquantised or a GGUF version")
+        elif (parts := _count_parts(address, tensors.get(name))) > MAX_PARTS:
+            outside.append(f"{name}: {parts} layers and experts in one tensor, at most {MAX_PARTS} are taken apart")
         elif not any(flag.startswith("quant_") for flag in address.flags):
             cells.extend(
                 (cell, address)
@@ -166,6 +171,12 @@ def _cells(name: str, address: Address, tensor: Tensor | None) -> Iterator[Cell]
             experts = [(address.expert if isinstance(address.expert, int) else EXPERT_NONE, of_layer)]
         for expert, part in experts:
             yield Cell(address.stack, layer, component, expert, name, part)
+
+
+def _count_parts(address: Address, tensor: Tensor | None) -> int:
+    """How many cells the tensor is taken apart into."""
+    axes = (address.layer is None) + (address.expert == "*")
+    return math.prod(tensor.shape[:axes]) if tensor is not None else 1
 
 
 def _along_axis(tensor: Tensor | None) -> Iterator[tuple[int, Tensor | None]]:

@@ -18,6 +18,9 @@ __all__ = ["METRICS", "PAIR_METRICS", "measure", "measure_pair", "metric_info", 
 
 _PANEL_BYTES = 64 << 20
 
+# Rows, columns or heads measured one by one; a damaged header can announce more than could ever be gone through.
+_MAX_PARTS = 1 << 20
+
 
 def measure(tensor: Tensor, metrics: Sequence[str | Callable[[np.ndarray], float]]) -> dict[str, float | np.ndarray]:
     """All metrics asked for, by the names they were asked for; those of the entries share one pass.
@@ -80,6 +83,10 @@ def _parts(tensor: Tensor, axis: str, heads: int) -> Iterator[Tensor]:
     by_row = axis in ("row", "head")
     length = rows if by_row else columns
     count = heads or length
+    if count > _MAX_PARTS:
+        raise ValueError(
+            f"{tensor.name!r} of shape {tensor.shape} has more than {_MAX_PARTS} {axis}s to measure one by one"
+        )
     if length % count:
         raise ValueError(f"the {length} {'rows' if by_row else 'columns'} of {tensor.name!r} are not {count} heads")
     width = length // count

@@ -44,6 +44,8 @@ class Reading:
 
 _SEPARATORS = re.compile(r"[./\[\]'\"]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+# No model counts so far; int() refuses the longest, and is slow before.
+_TOO_LONG_A_NUMBER = re.compile(r"\d{10}")
 _GLUED_INDEX = re.compile(r"(.*?\D)_?(\d+)")
 _WRAPPER = re.compile(rules.WRAPPERS)
 _BLOCK_LIST = re.compile(rules.BLOCK_LISTS)
@@ -77,6 +79,8 @@ def read(name: str, lists: Set[tuple[str, ...]] = frozenset()) -> Reading | None
     ----------
     lists : what leads to lists that hold blocks although they are not called so, as other names of the model show
     """
+    if _TOO_LONG_A_NUMBER.search(name):
+        return None
     words = [word for raw in _SEPARATORS.split(name.replace("_._", "_")) if (word := _word(raw))]
     block = _block(words, lists)
     if block is None:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Protocol
 
@@ -22,6 +23,9 @@ MAX_JSON_BYTES = 100_000_000
 """Of an index or a config; the index of 90,000 tensors has 8 million."""
 
 _OPENED_AT_ONCE = 8
+
+# Missing parts are counted so far: a name alone can announce a million.
+_COUNTED = 10_000
 
 _INDEX = ".safetensors.index.json"
 _PART = re.compile(r"(?P<stem>.*)-(?P<number>\d{5,6})-of-(?P<count>\d{5,6})\.(?P<suffix>safetensors|gguf)")
@@ -130,15 +134,27 @@ def read_config(folder: Folder) -> dict[str, Any]:
     return {}
 
 
+def is_part(name: str) -> bool:
+    """Whether a file's name has its number in a set, as ``model-00002-of-00003.gguf``."""
+    return _PART.fullmatch(name) is not None
+
+
 def parts_of(name: str, names: Collection[str]) -> list[str]:
     """All names of the set that ``model-00002-of-00003.gguf`` belongs to; itself, where it is of none."""
+    return list(_parts(name, names))
+
+
+def _parts(name: str, names: Collection[str]) -> Iterator[str]:
+    """The same, one by one."""
     match = _PART.fullmatch(name)
     if match is None:
-        return [name]
+        yield name
+        return
     stem, width, count, suffix = match["stem"], len(match["number"]), match["count"], match["suffix"]
     # Some writers count from 0.
     first = 0 if f"{stem}-{0:0{width}d}-of-{count}.{suffix}" in names else 1
-    return [f"{stem}-{first + part:0{width}d}-of-{count}.{suffix}" for part in range(int(count))]
+    for part in range(int(count)):
+        yield f"{stem}-{first + part:0{width}d}-of-{count}.{suffix}"
 
 
 def _read_shards(
@@ -215,10 +231,13 @@ def _check_index(
 
 def check_parts(folder: Folder, name: str, names: Collection[str]) -> None:
     """Refuse a folder in which the file has its own number in a set, but others of the set are missing."""
-    missing = [part for part in parts_of(name, names) if part not in names]
-    if missing:
-        more = f" and {len(missing) - 1} more parts" if len(missing) > 1 else ""
-        raise SourceError(f"{folder.label} lacks {missing[0]}{more}; is the download complete?")
+    present = set(names)
+    parts = _parts(name, present)
+    missing = next((part for part in parts if part not in present), None)
+    if missing is not None:
+        others = sum(part not in present for part in islice(parts, _COUNTED))
+        more = f" and {others} more parts" if others else ""
+        raise SourceError(f"{folder.label} lacks {missing}{more}; is the download complete?")
 
 
 def _read_json(folder: Folder, name: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from layergrid.sources.checkpoint import Folder, check_parts, parts_of
+from layergrid.sources.checkpoint import Folder, check_parts, is_part, parts_of
 from layergrid.sources.files import ByteFile, StoredElements
 from layergrid.sources.source import Source, SourceError, printable
 from layergrid.tensor import Tensor
@@ -79,14 +79,13 @@ def gguf_file(file: ByteFile, folder: Folder | None = None) -> Source:
 def _split_parts(file: ByteFile, folder: Folder | None) -> list[ByteFile]:
     own = file.label.replace("\\", "/").rpartition("/")[2]
     names = folder.names() if folder else []
-    parts = parts_of(own, names)
-    if folder is None or parts == [own]:
+    if folder is None or not is_part(own):
         raise SourceError(
             f"{file.label} is one part of a model; keep the parts together, under the names they came with: "
             "...-00001-of-0000N.gguf"
         )
     check_parts(folder, own, names)
-    return [file if name == own else folder.open(name) for name in parts]
+    return [file if name == own else folder.open(name) for name in parts_of(own, names)]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -50,6 +51,8 @@ def open_zarr(location: str, label: str) -> Source:
     SourceError
         If there is no group, its metadata is damaged, or an array cannot be read; see `zarr_source`.
     """
+    if "://" not in location:
+        _check_files(location)
     try:
         import zarr
     except ImportError as error:
@@ -142,6 +145,17 @@ class ZarrElements:
         self.__dict__.update(state)
         self._kept = None
         self._lock = threading.Lock()
+
+
+def _check_files(folder: str) -> None:
+    """Refuse a folder with a FIFO or device, which zarr would wait for, or a link to a folder, perhaps around."""
+    for path, folders, files in os.walk(folder):
+        for name in folders:
+            if os.path.islink(os.path.join(path, name)):
+                raise SourceError(f"{os.path.join(path, name)} links to a folder; put the folder itself in the group")
+        for name in files:
+            if not os.path.isfile(os.path.join(path, name)):
+                raise SourceError(f"{os.path.join(path, name)} is no regular file; a Zarr group holds only such")
 
 
 def _read(call: Callable[[], Any], what: str) -> Any:
