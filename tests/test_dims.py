@@ -88,6 +88,24 @@ def test_any_dim_can_stand_on_either_axis():
     assert grid.cell(100, "2").value == RUN.sel(step=100, layer=2, component="attn.q").item()
 
 
+@pytest.mark.parametrize(
+    ("options", "axes"),
+    [
+        ({}, ["layer", "component"]),
+        ({"rows": "step", "columns": "layer"}, ["step", "layer"]),
+        ({"rows": ("layer", "step")}, ["row", "component"]),
+    ],
+)
+def test_rows_and_columns_are_called_by_their_dims(options, axes):
+    grid = LayerGrid(RUN, **options)
+    assert grid._axes == axes
+    assert grid.figure().get_ylabel() == axes[0]
+
+
+def test_experts_of_components_are_components():
+    assert LayerGrid(experts())._axes == ["layer", "component"]
+
+
 def test_a_table_of_two_dims_can_be_turned():
     grid = LayerGrid(RUN[0], rows="component", columns="layer")
     assert (grid.layers, grid.components) == (COMPONENTS, ["0", "1", "2", "3"])

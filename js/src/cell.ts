@@ -9,6 +9,8 @@ export interface CellFacts {
   readonly row: number;
   readonly column: number;
   readonly layer: Label;
+  /** "layer 15"; another word where other dims stand in the rows. */
+  readonly rowText: string;
   readonly component: string;
   readonly value: number;
   readonly absent: boolean;
@@ -43,6 +45,7 @@ export function cellFacts(figure: Figure, row: number, column: number): CellFact
     row,
     column,
     layer,
+    rowText: `${matrix.axes[0]} ${layer}`,
     component,
     value,
     absent,
@@ -52,7 +55,7 @@ export function cellFacts(figure: Figure, row: number, column: number): CellFact
       finite && !absent
         ? rankAmongShown(figure, value)
         : absent
-          ? `layer ${layer} has no ${component}`
+          ? `${matrix.axes[0]} ${layer} has no ${component}`
           : "not a finite number",
     deviation: finite && !absent ? deviationInComponent(figure, column, component, value) : "",
     parameter: absent ? "" : parameterName(matrix.parameters, row, column, layer),
@@ -117,14 +120,7 @@ export function cellOverPages({ state }: Figure, row: number, column: number): C
 
 /** One line for the screen reader: "layer 15, attn.k, 0.1634, 3rd highest of 196 values". */
 export function spoken(facts: CellFacts, selected: boolean): string {
-  return [
-    `layer ${facts.layer}`,
-    facts.component,
-    facts.short,
-    facts.rank,
-    facts.offScale,
-    selected ? "selected" : "",
-  ]
+  return [facts.rowText, facts.component, facts.short, facts.rank, facts.offScale, selected ? "selected" : ""]
     .filter((part) => part !== "")
     .join(", ");
 }

@@ -122,7 +122,8 @@ export function shorten(text: string, length: number): string {
 export function blockText(
   aggregate: Aggregate,
   { rowBlock, columnBlock }: { readonly rowBlock: number; readonly columnBlock: number },
+  axes: readonly [string, string],
 ): string {
   if (rowBlock === 1 && columnBlock === 1) return "";
-  return `${AGGREGATE_TEXTS[aggregate]} of ${counted(rowBlock, "layer")} × ${counted(columnBlock, "component")}`;
+  return `${AGGREGATE_TEXTS[aggregate]} of ${counted(rowBlock, axes[0])} × ${counted(columnBlock, axes[1])}`;
 }

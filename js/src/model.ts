@@ -50,6 +50,7 @@ export interface Traits {
   _layers: PackedLabels;
   _components: PackedLabels;
   _parameters: PackedParameters | PagedParameters;
+  _axes: readonly [string, string];
   _selectors: readonly PackedSelector[];
   /** The page that `_values` holds; -1 for all of them. */
   _held: number;
@@ -81,6 +82,8 @@ export interface Matrix {
   readonly layers: Labels;
   readonly components: Labels;
   readonly parameters: PackedParameters;
+  /** What a row and a column are: "layer" and "component", unless other dims stand there. */
+  readonly axes: readonly [string, string];
 }
 
 /** All that is drawn. Parts that did not change keep their identity, so that a view may skip them. */
@@ -143,21 +146,13 @@ export function unpackBits(view: DataView, length: number): Uint8Array | null {
 function readPage(
   { dtype, parameters }: PageReply,
   [values, absent]: readonly DataView[],
-  { rows, columns, layers, components }: Matrix,
+  like: Matrix,
 ): Matrix | null {
-  const cells = rows * columns;
+  const cells = like.rows * like.columns;
   const bits = Math.ceil(cells / 8);
   if (values?.byteLength !== cells * cellBytes(dtype) || absent === undefined) return null;
   if (absent.byteLength !== 0 && absent.byteLength !== bits) return null;
-  return {
-    rows,
-    columns,
-    values: readNumbers(values, dtype),
-    absent: unpackBits(absent, cells),
-    layers,
-    components,
-    parameters,
-  };
+  return { ...like, values: readNumbers(values, dtype), absent: unpackBits(absent, cells), parameters };
 }
 
 const cellBytes = (dtype: "f4" | "f8") => (dtype === "f4" ? 4 : 8);
@@ -192,6 +187,7 @@ export function stateReader(model: Model): () => State {
       layers: Labels,
       components: Labels,
       parameters: Traits["_parameters"],
+      axes: Traits["_axes"],
     ): Pages => {
       const [rows, columns] = shape;
       return makePages(selectors, (page) => {
@@ -204,6 +200,7 @@ export function stateReader(model: Model): () => State {
           layers,
           components,
           parameters: "of" in parameters ? parameters.pages[parameters.of[page]!]! : parameters,
+          axes,
         };
       });
     },
@@ -243,6 +240,7 @@ export function stateReader(model: Model): () => State {
       readLayers(model.get("_layers")),
       readComponents(model.get("_components")),
       model.get("_parameters"),
+      model.get("_axes"),
     );
     let page = pageAt(selectors, model.get("position"));
     let matrix = pages.at(page);

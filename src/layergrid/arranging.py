@@ -157,7 +157,13 @@ def _arranged(
         )
         return relabelled(page, own_layers, own_components)
 
-    return Pages(selectors, read, lazy=cube.lazy)
+    axes = (_axis_name(row_dims, "row"), _axis_name(column_dims, "column"))
+    return Pages(selectors, read, lazy=cube.lazy, axes=axes)
+
+
+def _axis_name(dims: tuple[str, ...], otherwise: str) -> str:
+    """What one place along an axis is: an expert's component is a component, other nested dims have no such word."""
+    return dims[0] if len(dims) == 1 or dims[1:] == ("expert",) else otherwise
 
 
 def _no_page() -> Matrix:

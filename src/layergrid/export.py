@@ -160,7 +160,7 @@ def _label(ax: Axes, part: Matrix, view: View, shift: np.ndarray) -> None:
     rows, columns = part.values.shape
     step = max(1, -(-rows // 12))
     ax.set_yticks(range(0, rows, step), [_label_text(str(part.layers[row])) for row in range(0, rows, step)])
-    ax.set_ylabel("layer")
+    ax.set_ylabel(_label_text(view.row_name))
     every = max(1, -(-columns // 40))
     shown_columns = range(0, columns, every)
     labels = [_label_text(part.components[column]) for column in shown_columns]

@@ -43,10 +43,19 @@ class Pages:
     selectors : none for a grid of one page
     read : the page at an index; called again when it is no longer kept
     lazy : whether reading a page costs more than copying it
+    axes : what a row and a column are
     """
 
-    def __init__(self, selectors: Sequence[Selector], read: Callable[[int], Matrix], *, lazy: bool = False) -> None:
+    def __init__(
+        self,
+        selectors: Sequence[Selector],
+        read: Callable[[int], Matrix],
+        *,
+        lazy: bool = False,
+        axes: tuple[str, str] = ("layer", "component"),
+    ) -> None:
         self.selectors = tuple(selectors)
+        self.axes = axes
         self.lazy = lazy
         self._read = read
         self._domains: dict[tuple[object, ...], tuple[float, float, float]] = {}

@@ -45,7 +45,7 @@ def still_png(matrix: Matrix, view: View) -> bytes:
     with a NaN or an infinity in it shows that.
     """
     part = shown(matrix, view)
-    cells = _reduced(part, _columns_width(part), _PLOT_HEIGHT)
+    cells = _reduced(part, _columns_width(part, view.row_name), _PLOT_HEIGHT)
     return palette_png(_draw(part, cells, view), _palette(view.cmap, view.reverse, view.levels))
 
 
@@ -60,14 +60,14 @@ class _Cells:
     height: int
 
 
-def _columns_width(part: Matrix) -> int:
-    room = _WIDTH - 2 * _MARGIN - _axis_width(part) - _BAR_WIDTH - 90
+def _columns_width(part: Matrix, row_name: str) -> int:
+    room = _WIDTH - 2 * _MARGIN - _axis_width(part, row_name) - _BAR_WIDTH - 90
     return min(room, _LARGEST_COLUMN * max(1, len(part.components)))
 
 
-def _axis_width(part: Matrix) -> int:
+def _axis_width(part: Matrix, row_name: str) -> int:
     step = max(1, len(part.layers) // 50)
-    return max(text_width(shortened(str(label), 90)) for label in (*part.layers[::step], "layer")) + 8
+    return max(text_width(shortened(str(label), 90)) for label in (*part.layers[::step], row_name)) + 8
 
 
 def _reduced(part: Matrix, width: int, height: int) -> _Cells:
@@ -158,7 +158,7 @@ def _draw(part: Matrix, cells: _Cells, view: View) -> np.ndarray:
     legend = _legend(indices, cells, part)
     title_height = 26 if view.title else 0
     width = cells.column_of_pixel.size
-    left, top = _MARGIN + _axis_width(part), _MARGIN + title_height + _LINE
+    left, top = _MARGIN + _axis_width(part, view.row_name), _MARGIN + title_height + _LINE
     plot_bottom = top + max(cells.height, 90)
     canvas = np.full((plot_bottom + 2 * _LINE + 14 + _LINE * len(legend), _WIDTH), _PAPER, np.uint8)
 
@@ -171,7 +171,7 @@ def _draw(part: Matrix, cells: _Cells, view: View) -> np.ndarray:
 
     if view.title:
         _write(canvas, _MARGIN, _MARGIN, shortened(view.title, _WIDTH - 2 * _MARGIN, "bold"), style="bold")
-    _write(canvas, left - 8, top - _LINE, "layer", anchor="right", ink=_MUTED)
+    _write(canvas, left - 8, top - _LINE, shortened(view.row_name, 90), anchor="right", ink=_MUTED)
     _label_rows(canvas, part, cells, view, left - 8, top)
     _label_columns(canvas, part, cells, left, top + cells.height + 3)
     _color_bar(canvas, view, part, left + width + 26, top, max(cells.height, 90))

@@ -27,6 +27,8 @@ class View:
     title: str
     units: str
     selection: tuple[tuple[Label, str], ...] = ()
+    row_name: str = "layer"
+    """What a row is."""
     position: tuple[tuple[str, Coordinate], ...] = ()
     """Dim and label of each selector."""
 

@@ -160,6 +160,8 @@ class LayerGrid(anywidget.AnyWidget):
     _components = t.Any().tag(sync=True)
     # Names of tensors as pack_parameters gives them.
     _parameters = t.Dict().tag(sync=True)
+    # What a row and a column are: names of dims.
+    _axes = t.List(t.Unicode(), ["layer", "component"]).tag(sync=True)
     # What the position is made of, in order: [{"dim", "labels" (a list, or a count n for 0 to n - 1), "texts"}].
     _selectors: t.List[Any] = t.List().tag(sync=True)
     # Of several pages, the one that `_values` holds; -1 for all of them, in row-major order of the selectors. Of
@@ -249,6 +251,7 @@ class LayerGrid(anywidget.AnyWidget):
                 components=list(matrix.components),
                 position=self._pages.position(0),
                 scale_over=scale_over,
+                _axes=list(pages.axes),
                 _selectors=packed_selectors(self._pages.selectors),
                 _fitted=vmin is None and vmax is None and center is None,
                 _follows=[name for name, text in texts.items() if text is None],
@@ -399,6 +402,7 @@ class LayerGrid(anywidget.AnyWidget):
             title=self._pages.caption(self.title, self._page),
             units=self.units,
             selection=tuple(self.selection),
+            row_name=self._axes[0],
             position=tuple(self.position.items()),
         )
 
@@ -598,5 +602,5 @@ _ESM = bundle.module()
 # What an exported page needs of the state: not the page's own code, nor what ipywidgets keeps.
 _PAGE_STATE = LayerGrid._FROM_PAGE | {
     *("origin", "title", "units", "_values", "_dtype", "_shape", "_absent", "_layers", "_components"),
-    *("_parameters", "_lut", "_lut_diverging", "_notice", "_selectors", "_held", "_follows", "_findings"),
+    *("_parameters", "_lut", "_lut_diverging", "_notice", "_selectors", "_axes", "_held", "_follows", "_findings"),
 }

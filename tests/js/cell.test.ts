@@ -84,3 +84,12 @@ test("a cell is followed over the first dim of numbers, on the pages of the show
   const some = { ...changes, _held: 4, _values: bytesOf(values.slice(24, 30)) };
   assert.equal(cellOverPages(figureOf(some), 1, 2), null, "not all pages are here");
 });
+
+test("a cell says what its row is where that is no layer", () => {
+  const figure = figureOf({
+    _axes: ["head", "component"],
+    _absent: new DataView(Uint8Array.of(0b10).buffer),
+  });
+  assert.match(spoken(cellFacts(figure, 1, 0), false), /^head 1, attn.q, 3/);
+  assert.equal(cellFacts(figure, 0, 1).rank, "head 0 has no attn.k");
+});

@@ -31,6 +31,7 @@ export function traits(changes: Partial<Traits> = {}): Traits {
     _layers: 2,
     _components: ["attn.q", "attn.k", "mlp.up"],
     _parameters: { templates: ["h.{layer}.q", null, null] },
+    _axes: ["layer", "component"],
     position: {},
     scale_over: "page",
     aggregate: "mean",

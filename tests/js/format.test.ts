@@ -93,11 +93,13 @@ test("ticks show the digits of their distance", () => {
   assert.equal(tickFormat([1e9, 2e9], true)(1e9), "1e+9");
 });
 
+const AXES = ["layer", "component"] as const;
+
 test("what a color stands for is said where it stands for several cells", () => {
-  assert.equal(blockText("mean", { rowBlock: 1, columnBlock: 1 }), "");
-  assert.equal(blockText("mean", { rowBlock: 2, columnBlock: 1 }), "mean of 2 layers × 1 component");
+  assert.equal(blockText("mean", { rowBlock: 1, columnBlock: 1 }, AXES), "");
+  assert.equal(blockText("mean", { rowBlock: 2, columnBlock: 1 }, AXES), "mean of 2 layers × 1 component");
   assert.match(
-    blockText("extreme", { rowBlock: 1, columnBlock: 4 }),
+    blockText("extreme", { rowBlock: 1, columnBlock: 4 }, AXES),
     /^value farthest from the center of 1 layer/,
   );
 });

@@ -17,9 +17,9 @@ export interface Axes {
 
 /** CSS width that the layer labels need. */
 export function rowAxisWidth(figure: Pick<Figure, "rows" | "state">): number {
-  const { layers } = figure.state.matrix;
+  const { layers, axes } = figure.state.matrix;
   const step = Math.max(1, Math.floor(figure.rows.length / 200));
-  let longest = "layer".length;
+  let longest = axes[0].length;
   for (let at = 0; at < figure.rows.length; at += step)
     longest = Math.max(longest, Math.min(LONGEST_ROW_LABEL, String(layers.at(figure.rows[at]!)).length));
   return Math.ceil(longest * CHARACTER_WIDTH) + 12;
@@ -52,7 +52,9 @@ function drawRows(axis: HTMLElement, figure: Figure): void {
   axis.style.height = `${layout.height / layout.ratio}px`;
   const step = labelStep(rows.length, layout.height / layout.ratio, ROW_LABEL_ROOM);
   const fromBottom = state.origin === "lower";
-  const labels: Node[] = [element("span", "layergrid-axis-name", {}, "layer")];
+  const labels: Node[] = [
+    element("span", "layergrid-axis-name", {}, shorten(state.matrix.axes[0], LONGEST_ROW_LABEL)),
+  ];
   for (let place = 0; place < rows.length; place += step) {
     const at = fromBottom ? rows.length - 1 - place : place;
     const label = String(state.matrix.layers.at(rows[at]!));

@@ -87,7 +87,7 @@ export function createDetails(): Details {
       last = cellFacts(figure, Math.floor(cell / matrix.columns), cell % matrix.columns);
       setText(
         place,
-        `layer ${last.layer}, ${last.component}${selection.length > 1 ? ` · last of ${counted(selection.length, "cell")}` : ""}`,
+        `${last.rowText}, ${last.component}${selection.length > 1 ? ` · last of ${counted(selection.length, "cell")}` : ""}`,
       );
       showValue();
       setText(facts, [last.rank, last.deviation, last.offScale].filter((part) => part !== "").join(", "));
@@ -96,7 +96,7 @@ export function createDetails(): Details {
       const columns = selectedColumns(figure);
       setText(
         profileTitle,
-        `${columns.map((column) => String(matrix.components.at(column))).join(", ")} over layers`,
+        `${columns.map((column) => String(matrix.components.at(column))).join(", ")} over ${matrix.axes[0]}s`,
       );
       const marked = figure.state.rows.indexOf(last.row);
       drawLines(
@@ -115,7 +115,7 @@ export function createDetails(): Details {
         setText(pagesTitle, `this cell over ${dim}, ${first} to ${final}`);
         drawLines(pagesProfile, [values], shown, last.value, width);
       }
-      setText(barsTitle, `layer ${last.layer} over components`);
+      setText(barsTitle, `${last.rowText} over ${matrix.axes[1]}s`);
       drawBars(bars, figure, last, width);
     },
   };
@@ -223,7 +223,7 @@ function drawBars(box: SVGSVGElement, figure: Figure, facts: CellFacts, width: n
     width,
     height: BARS_HEIGHT,
     viewBox: `0 0 ${width} ${BARS_HEIGHT}`,
-    "aria-label": `values of layer ${facts.layer} over ${counted(all.length, "component")}`,
+    "aria-label": `values of ${facts.rowText} over ${counted(all.length, state.matrix.axes[1])}`,
   });
   box.replaceChildren(...parts);
 }

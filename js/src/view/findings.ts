@@ -267,7 +267,7 @@ function about(selection: readonly CellId[], matrix: State["matrix"]): string {
   if (selection.length > 1) return `the ${counted(selection.length, "selected cell")}`;
   const cell = selection[0]!;
   const layer = matrix.layers.at(Math.floor(cell / matrix.columns));
-  return `layer ${layer}, ${matrix.components.at(cell % matrix.columns)}`;
+  return `${matrix.axes[0]} ${layer}, ${matrix.components.at(cell % matrix.columns)}`;
 }
 
 /** What is said below the list: why it is empty, old or short, and what was not tried. */

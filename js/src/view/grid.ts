@@ -147,7 +147,7 @@ export function createGridView(gestures: GridGestures): GridView {
     if (figure === null || hover === null) return tooltip.hide();
     const { layout } = figure;
     const facts = cellFacts(figure, figure.rows[hover.row]!, figure.columns[hover.column]!);
-    const block = blockText(figure.state.aggregate, layout);
+    const block = blockText(figure.state.aggregate, layout, figure.state.matrix.axes);
     const box = frame.getBoundingClientRect();
     tooltip.show(
       facts,
@@ -362,7 +362,7 @@ export function createGridView(gestures: GridGestures): GridView {
       setAttributes(plot, {
         "aria-rowcount": rows.length,
         "aria-colcount": columns.length,
-        "aria-label": `${state.title === "" ? "Grid" : state.title}: ${counted(rows.length, "layer")} by ${counted(columns.length, "component")}`,
+        "aria-label": `${state.title === "" ? "Grid" : state.title}: ${counted(rows.length, state.matrix.axes[0])} by ${counted(columns.length, state.matrix.axes[1])}`,
       });
       // What is said of a cell costs a look at all others, so only where something of it may have changed.
       const said = [state.selection, next.shown, next.rows, next.columns, next.layout, state.units];

@@ -112,7 +112,7 @@ export function createLegend(): Legend {
 
 function notes({ state, layout }: Figure, scale: Scale, counts: Census): string[] {
   const said: string[] = [];
-  const block = blockText(state.aggregate, layout);
+  const block = blockText(state.aggregate, layout, state.matrix.axes);
   if (block !== "") said.push(`each color is the ${block}; zoom in for single cells`);
   if (scale.kind === "log" && counts.notPositive > 0)
     said.push(

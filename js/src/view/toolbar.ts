@@ -160,13 +160,14 @@ export function createToolbar(actions: ToolbarActions): Toolbar {
       const { state, window } = next;
       setText(title, state.title);
       toggle(title, state.title !== "");
-      const shape = `${counted(state.rows.length, "layer")} × ${counted(state.columns.length, "component")}`;
+      const { axes } = state.matrix;
+      const shape = `${counted(state.rows.length, axes[0])} × ${counted(state.columns.length, axes[1])}`;
       setText(subtitle, state.units === "" ? shape : `${shape} · ${state.units}`);
       scale.querySelector("select")!.value = state.scale;
       selectOrAdd(cmap.querySelector("select")!, state.cmap);
       selectOrAdd(levels.querySelector("select")!, String(state.levels));
       aggregate.querySelector("select")!.value = state.aggregate;
-      toggle(aggregate, blockText(state.aggregate, next.layout) !== "");
+      toggle(aggregate, blockText(state.aggregate, next.layout, state.matrix.axes) !== "");
       reverse.setAttribute("aria-pressed", String(state.reverse));
       for (const field of fields) field.draw(next);
       overAll.setAttribute("aria-pressed", String(state.scaleOver === "all"));
@@ -180,7 +181,7 @@ export function createToolbar(actions: ToolbarActions): Toolbar {
       if (hidden && state.rows.length > 0)
         setText(
           layers,
-          `layers ${labels.at(state.rows[0]!)}–${labels.at(state.rows[state.rows.length - 1]!)} ✕`,
+          `${axes[0]}s ${labels.at(state.rows[0]!)}–${labels.at(state.rows[state.rows.length - 1]!)} ✕`,
         );
       toggle(copy, state.selection.length > 0);
     },
