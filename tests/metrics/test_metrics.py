@@ -261,6 +261,22 @@ def test_zeros_round_to_themselves():
     assert measure(as_tensor(np.zeros((2, 3))), ["quantization_error"]) == {"quantization_error": 0}
 
 
+@pytest.mark.parametrize("dtype", ["F32", "BF16", "F8_E4M3"])
+def test_entries_are_read_in_pieces_however_large_the_tensor(dtype):
+    kind = {"F32": np.float32, "BF16": np.uint16, "F8_E4M3": np.uint8}[dtype]
+    lengths = []
+
+    def read(start, stop):
+        lengths.append(stop - start)
+        return np.ones(stop - start, kind)
+
+    tensor = Tensor("w", (1000, 3000), dtype, read)
+    names = [*ENTRIES, "quantiles(0.5)", "quantization_error", "rms per row", "rms per head(2)"]
+    measure(tensor, names)
+    measure_pair(tensor, tensor, ["relative_change", "cosine", "changed_share", "delta_rms"])
+    assert max(lengths) <= 1 << 18
+
+
 def test_values_per_row_column_and_head():
     values = RNG.standard_normal((6, 8)).astype(np.float32)
     found = measure(

@@ -58,6 +58,16 @@ def test_a_file_without_suffix_is_known_by_its_beginning(folder):
     assert list(open_source(folder / "blob").tensors) == [A]
 
 
+def test_a_shard_is_looked_at_once_however_many_tensors_it_has(tmp_path, monkeypatch):
+    names = [f"model.layers.{layer}.mlp.up_proj.weight" for layer in range(50)]
+    folder = write_sharded(tmp_path / "m", [{name: np.ones((2, 2), np.float32) for name in names}])
+    seen = []
+    monkeypatch.setattr("layergrid.sources.files.os.path.realpath", lambda path: seen.append(path) or str(path))
+    identities = open_source(folder).identities
+    assert len(identities) == 50
+    assert len(seen) == 1
+
+
 def test_a_missing_shard_is_refused(folder):
     (folder / TWO).unlink()
     with pytest.raises(SourceError, match=f"{TWO} does not exist"):

@@ -108,12 +108,16 @@ def indexed_safetensors(folder: Folder, index: str, on_error: OnError = "raise")
     weight_map = _read_json(folder, index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise SourceError(f"{where} has no weight_map; is it the index of a sharded checkpoint?")
+    checked: set[str] = set()  # a few hundred shards, of perhaps 90,000 tensors
     for tensor, shard in weight_map.items():
+        if isinstance(shard, str) and shard in checked:
+            continue
         if not isinstance(shard, str) or not _stays_inside(shard):
             raise SourceError(
                 f"{where} places {printable(tensor)} in {printable(shard)}, outside of the folder; "
                 "an index may only name files beside it"
             )
+        checked.add(shard)
     return _read_shards(folder, sorted(set(weight_map.values())), weight_map, on_error)
 
 
@@ -174,6 +178,7 @@ def _read_shards(
         file, found, refused = opened
         skipped.update(refused)
         unsupported.extend(name for name in refused if name not in (weight_map or ()))
+        identity = file.identity  # asks the system, and is the same for thousands of tensors
         for name, tensor in found.items():
             if name in home:
                 raise SourceError(
@@ -182,8 +187,8 @@ def _read_shards(
                 )
             home[name] = shard
             tensors[name] = tensor
-            if file.identity:
-                identities[name] = file.identity
+            if identity:
+                identities[name] = identity
     if weight_map is not None:
         _check_index(folder, weight_map, home, skipped, on_error)
     missing = tuple(name for name in [*(weight_map or ()), *unsupported] if name not in home)
