@@ -6,29 +6,35 @@ import argparse
 import csv
 import json
 import math
+import os
 import sys
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
+from layergrid.metrics import METRICS, PAIR_METRICS
 from layergrid.placement import Include
+from layergrid.terminal import print_heatmaps
 
 if TYPE_CHECKING:
     import xarray as xr
 
 _EXAMPLES = """examples:
   layergrid scan model/                                     # rms of every matrix, as a heatmap here
+  layergrid scan https://host/model/ --metric rms           # only the bytes that are measured are fetched
   layergrid scan model.gguf --metric stable_rank --metric "sparsity(1e-3)"
   layergrid scan base/ --compare tuned/ --save change.csv   # how much each matrix changed
   layergrid scan model/ --json --quiet | jq '.cells[0]'
 
 exit codes: 0 done; 1 the checkpoint cannot be read; 2 wrong arguments;
-  3 done, but parts were skipped (--skip-errors); 130 interrupted"""
+  3 done, but parts were skipped (--skip-errors); 130 interrupted; 141 nobody reads the output
+
+The result goes to standard output, progress and errors to standard error."""
 
 _SAVED = (".csv", ".html", ".nc", ".pdf", ".png", ".svg")
-_SHADES = " ░▒▓█"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,9 +53,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             json.dump(as_json(dataset), sys.stdout)
             print()
         elif options.save is None:
-            _print_heatmaps(dataset, sys.stdout)
+            print_heatmaps(dataset, sys.stdout)
+        sys.stdout.flush()
     except KeyboardInterrupt:
+        print("layergrid: interrupted; with --cache a second run goes on from here", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Whoever read our output has seen enough, as `head`; nothing more may be written, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (ValueError, TypeError, OSError, ImportError) as error:
         print(f"layergrid: {error}", file=sys.stderr)
         return 1
@@ -70,28 +82,56 @@ def _parser() -> argparse.ArgumentParser:
     scan = commands.add_parser(
         "scan",
         help="measure the weights of a checkpoint",
-        epilog=_EXAMPLES,
+        description="Measure the weights of a checkpoint, or the change from one to another, without loading it.",
+        epilog=f"{_metric_names()}\n\n{_EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    scan.add_argument("path", help="a safetensors or GGUF file, an index, or a folder with either")
+    scan.add_argument(
+        "path",
+        metavar="PATH",
+        help="path or URL of a safetensors, GGUF or .npz file, of an index, of a folder with the first two, or of a "
+        "Zarr group",
+    )
     scan.add_argument(
         "--metric",
         action="append",
         metavar="NAME",
-        help="what to measure, may be repeated (default: rms; with --compare: relative_change)",
+        help="what to measure, one of those below; may be repeated (default: rms; with --compare: relative_change)",
     )
-    scan.add_argument("--compare", metavar="OTHER", help="measure the change from PATH to this one, or LoRA")
-    scan.add_argument("--include", choices=get_args(Include), default="matrices", help="which tensors to measure")
-    scan.add_argument("--save", type=_target, metavar="FILE", help=f"write the result: {' '.join(_SAVED)}")
-    scan.add_argument("--json", action="store_true", help="print the result as JSON")
+    scan.add_argument(
+        "--compare", metavar="OTHER", help="measure the change from PATH to OTHER, a checkpoint or a LoRA adapter"
+    )
+    scan.add_argument(
+        "--include",
+        choices=get_args(Include),
+        default="matrices",
+        help="matrices (default), weights: also vectors such as those of norms, all: also biases",
+    )
+    scan.add_argument(
+        "--save",
+        type=_target,
+        metavar="FILE",
+        help=f"write the result, in the format that the name ends in: {' '.join(_SAVED)}",
+    )
+    scan.add_argument("--json", action="store_true", help="print the result as JSON, a line")
     scan.add_argument("--cache", metavar="FOLDER", help="keep results there, and resume an interrupted scan")
     scan.add_argument("--skip-errors", action="store_true", help="leave damaged shards out instead of stopping")
     scan.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser
 
 
+def _metric_names() -> str:
+    def listed(title: str, names: Iterable[str]) -> str:
+        return textwrap.fill(f"{title}: {' '.join(names)}", 100, subsequent_indent="  ")
+
+    note = '  with arguments: "sparsity(1e-3)"; by row, column or head: "rms per row", "stable_rank per head(9)"'
+    return "\n".join([listed("metrics", METRICS), listed("with --compare", PAIR_METRICS), note])
+
+
 def _target(text: str) -> Path:
     path = Path(text)
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r} to write {path.name} into")
     if path.suffix not in _SAVED:
         raise argparse.ArgumentTypeError(f"{text!r} must end in one of {', '.join(_SAVED)}")
     return path
@@ -159,34 +199,3 @@ def _harmless(value: Any) -> Any:
         text = value.encode(errors="backslashreplace").decode()
         return f"'{text}" if text[:1] in tuple("=+-@\t\r") else text
     return value
-
-
-def _print_heatmaps(dataset: xr.Dataset, file: TextIO) -> None:
-    """Each metric as a block of shades, one character wide cells, rows the layers."""
-    for name, variable in dataset.items():
-        values = variable
-        reduced = [str(dim) for dim in variable.dims if dim not in ("layer", "component")]
-        for dim in reduced:
-            values = values.mean(dim, keep_attrs=True)
-        note = f", mean over {', '.join(reduced)}" if reduced else ""
-        finite = values.values[np.isfinite(values.values)]
-        low, high = (finite.min(), finite.max()) if finite.size else (math.nan, math.nan)
-        title = f"{variable.attrs['long_name']} ({name}{note}): {low:.4g} {_SHADES[1:]} {high:.4g}"
-        print(title, file=file)
-        for number, component in enumerate(dataset["component"].values):
-            print(f"  {number:>3} {_one_line(str(component))}", file=file)
-        for layer, row in zip(dataset["layer"].values, values.values, strict=True):
-            cells = " ".join(f"{_shade(value, low, high)}{value:9.4g}" for value in row)
-            print(f"{layer:>5} {cells}", file=file)
-
-
-def _shade(value: float, low: float, high: float) -> str:
-    if not math.isfinite(value):
-        return _SHADES[0]
-    share = (value - low) / (high - low) if high > low else 0.5
-    return _SHADES[1 + min(3, int(share * 4))]
-
-
-def _one_line(text: str) -> str:
-    """A stranger's text without control characters, which a terminal would obey."""
-    return text if text.isprintable() else ascii(text)
