@@ -9,9 +9,10 @@ export interface CellFacts {
   readonly row: number;
   readonly column: number;
   readonly layer: Label;
-  /** "layer 15"; another word where other dims stand in the rows. */
-  readonly rowText: string;
   readonly component: string;
+  /** "layer 15" and "attn.k", or "row 12" and "column 7". */
+  readonly rowText: string;
+  readonly columnText: string;
   readonly value: number;
   readonly absent: boolean;
   /** As many digits as tell cells apart, with the unit. */
@@ -33,31 +34,40 @@ export function cellFacts(figure: Figure, row: number, column: number): CellFact
   const { state, scale } = figure;
   const { matrix } = state;
   const at = row * matrix.columns + column;
-  const value = matrix.values[at]!;
+  const known = matrix.far === null ? matrix.values[at]! : matrix.far.at(row, column);
+  const value = known ?? NaN;
   const absent = matrix.absent !== null && matrix.absent[at] === 1;
   const layer = matrix.layers.at(row);
   const component = String(matrix.components.at(column));
   const unit = state.units === "" ? "" : ` ${state.units}`;
   const single = matrix.values instanceof Float32Array;
   const finite = Number.isFinite(value);
-  const said = (text: string) => (absent ? "absent" : finite ? text + unit : text);
+  const said = (text: string) =>
+    absent ? "absent" : known === undefined ? "not here yet" : finite ? text + unit : text;
+  const [rowNoun, columnNoun] = matrix.axes;
   return {
     row,
     column,
     layer,
-    rowText: `${matrix.axes[0]} ${layer}`,
     component,
+    rowText: `${rowNoun} ${layer}`,
+    columnText: columnNoun === "component" ? component : `${columnNoun} ${component}`,
     value,
     absent,
     short: said(numberFormat(state.domain.low, state.domain.high)(value)),
     exact: said(exactNumber(value, single)),
     rank:
-      finite && !absent
-        ? rankAmongShown(figure, value)
+      known === undefined
+        ? "zoom in for single cells"
         : absent
-          ? `${matrix.axes[0]} ${layer} has no ${component}`
-          : "not a finite number",
-    deviation: finite && !absent ? deviationInComponent(figure, column, component, value) : "",
+          ? `${rowNoun} ${layer} has no ${component}`
+          : !finite
+            ? "not a finite number"
+            : matrix.far === null
+              ? rankAmongShown(figure, value)
+              : "",
+    deviation:
+      finite && !absent && matrix.far === null ? deviationInComponent(figure, column, component, value) : "",
     parameter: absent ? "" : parameterName(matrix.parameters, row, column, layer),
     offScale:
       !finite || absent
@@ -82,16 +92,22 @@ function deviationInComponent(figure: Figure, column: number, component: string,
   return `${score < 0 ? "\u2212" : "+"}${Math.abs(score).toFixed(1)} sd in ${component}`;
 }
 
-/** Values of one component over the shown layers, first layer first. */
+/** Values of one component over the shown layers, first layer first; block means where the cells are not all here. */
 export function columnValues({ state }: Figure, column: number): Float64Array {
-  const { values, columns } = state.matrix;
-  return Float64Array.from(state.rows, (row) => values[row * columns + column]!);
+  const { values, columns, far } = state.matrix;
+  if (far === null) return Float64Array.from(state.rows, (row) => values[row * columns + column]!);
+  const { cells, columnFactor } = far.overview;
+  const at = Math.floor(column / columnFactor);
+  return Float64Array.from({ length: cells.rows }, (_, row) => cells.values[row * cells.columns + at]!);
 }
 
-/** Values of one layer over the shown components, in their order. */
+/** Values of one layer over the shown components, in their order; block means where the cells are not all here. */
 export function rowValues({ state }: Figure, row: number): Float64Array {
-  const { values, columns } = state.matrix;
-  return Float64Array.from(state.columns, (column) => values[row * columns + column]!);
+  const { values, columns, far } = state.matrix;
+  if (far === null) return Float64Array.from(state.columns, (column) => values[row * columns + column]!);
+  const { cells, rowFactor } = far.overview;
+  const line = Math.floor(row / rowFactor) * cells.columns;
+  return Float64Array.from(cells.values.subarray(line, line + cells.columns));
 }
 
 /** A cell over the pages along a selector; null where not all of them are here. */
@@ -120,7 +136,14 @@ export function cellOverPages({ state }: Figure, row: number, column: number): C
 
 /** One line for the screen reader: "layer 15, attn.k, 0.1634, 3rd highest of 196 values". */
 export function spoken(facts: CellFacts, selected: boolean): string {
-  return [facts.rowText, facts.component, facts.short, facts.rank, facts.offScale, selected ? "selected" : ""]
+  return [
+    facts.rowText,
+    facts.columnText,
+    facts.short,
+    facts.rank,
+    facts.offScale,
+    selected ? "selected" : "",
+  ]
     .filter((part) => part !== "")
     .join(", ");
 }

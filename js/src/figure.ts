@@ -16,6 +16,7 @@ import type { Aggregate, Window } from "./windows.ts";
 
 /** The values of the shown cells, and what is asked of them more than once. */
 export interface Shown {
+  /** One by one where all of them are here, else the blocks of the overview. */
   readonly cells: PaintedCells;
   extent(): Extent;
   sorted(): Float64Array;
@@ -61,7 +62,7 @@ export function componentLabels(matrix: Matrix, columns: Int32Array): string[] {
 /** A maker of figures for one view. */
 export function figureMaker(): (state: State, window: Window | null, room: Room) => Figure {
   const makeShown = remembered((matrix: Matrix, rows: Int32Array, columns: Int32Array): Shown => {
-    const cells = gatherCells(matrix, rows, columns);
+    const cells = matrix.far?.overview.cells ?? gatherCells(matrix, rows, columns);
     let extent: Extent | null = null;
     let sorted: Float64Array | null = null;
     return {
@@ -121,7 +122,9 @@ export function figureMaker(): (state: State, window: Window | null, room: Room)
   );
   const makePainted = remembered(
     (
+      matrix: Matrix,
       shown: Shown,
+      _version: number,
       top: number,
       bottom: number,
       left: number,
@@ -132,13 +135,8 @@ export function figureMaker(): (state: State, window: Window | null, room: Room)
       center: number,
       lower: boolean,
     ): PaintedCells => {
-      const cells = makePyramidOf(shown).window(
-        { top, bottom, left, right },
-        rowBlock,
-        columnBlock,
-        aggregate,
-        center,
-      );
+      const source = matrix.far ?? makePyramidOf(shown);
+      const cells = source.window({ top, bottom, left, right }, rowBlock, columnBlock, aggregate, center);
       return lower ? upsideDown(cells) : cells;
     },
   );
@@ -184,7 +182,9 @@ export function figureMaker(): (state: State, window: Window | null, room: Room)
       ratio,
     );
     const painted = makePainted(
+      matrix,
       shown,
+      matrix.far?.version() ?? 0,
       top,
       bottom,
       left,
@@ -195,7 +195,8 @@ export function figureMaker(): (state: State, window: Window | null, room: Room)
       state.aggregate === "extreme" ? state.domain.center : 0,
       lower,
     );
-    const prepare = () => makePyramidOf(shown).build(state.aggregate, PREPARED_AT_ONCE);
+    const prepare = () =>
+      matrix.far !== null || makePyramidOf(shown).build(state.aggregate, PREPARED_AT_ONCE);
     return { state, scale, window, rows, columns, runs, layout, painted, shown, prepare };
   };
 }

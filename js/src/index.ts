@@ -5,7 +5,7 @@ import { pageModel, savedState } from "./standalone.ts";
 import { createPage } from "./view/page.ts";
 
 function draw(model: Model, el: HTMLElement, hasKernel: boolean): () => void {
-  const readState = stateReader(model);
+  const readState = stateReader(model, () => page.request());
   const binding = bindModel(model, readState, () => page.request());
   const page = createPage(el, readState, binding, hasKernel);
   page.drawNow();

@@ -4,6 +4,7 @@
  * tests/fixtures/messages.json holds one of each kind, which both sides read.
  */
 import type { PackedParameters } from "./labels.ts";
+import type { Aggregate, Window } from "./windows.ts";
 
 /** A cell was clicked: its position in the whole matrix. */
 export interface ClickMessage {
@@ -32,7 +33,31 @@ export interface ClaimRequest {
   readonly claim: string;
 }
 
-export type Request = ClickMessage | PageRequest | FindingsRequest | ClaimRequest;
+/** A part of a large grid is wanted, in blocks; exactly one reply of the same id follows. */
+export interface WindowRequest extends Window {
+  readonly kind: "window";
+  readonly id: number;
+  /** Of the values: answers about others are refused. */
+  readonly version: number;
+  readonly rowFactor: number;
+  readonly columnFactor: number;
+  readonly aggregate: Aggregate;
+  readonly center: number;
+}
+
+/** What was asked for is no longer wanted; its reply still follows. */
+export interface CancelMessage {
+  readonly kind: "cancel";
+  readonly id: number;
+}
+
+export type Request =
+  | ClickMessage
+  | PageRequest
+  | FindingsRequest
+  | ClaimRequest
+  | WindowRequest
+  | CancelMessage;
 
 /** Twin of LONGEST_CLAIM in messages.py. */
 export const LONGEST_CLAIM = 1000;
@@ -46,6 +71,13 @@ export interface PageReply {
   readonly parameters: PackedParameters;
   /** Low, high and center over all pages of the metric; null where the scale is over the page. */
   readonly domain: readonly [number, number, number] | null;
+}
+
+/** Goes with two buffers: values in blocks, row by row, and absent blocks as bits. */
+export interface WindowReply {
+  readonly kind: "window";
+  readonly id: number;
+  readonly dtype: "f4" | "f8";
 }
 
 export interface ErrorReply {
@@ -68,11 +100,11 @@ export interface ClaimReply {
   readonly boxes: readonly number[];
 }
 
-export type Reply = PageReply | FindingsReply | ClaimReply | ErrorReply;
+export type Reply = PageReply | WindowReply | FindingsReply | ClaimReply | ErrorReply;
 
 /** The reply that a message is; null where it is none. */
 export function readReply(content: unknown): Reply | null {
   const reply = content as Reply | null;
-  const known = ["page", "findings", "claim", "error"].includes(reply?.kind as string);
+  const known = ["page", "window", "findings", "claim", "error"].includes(reply?.kind as string);
   return known && typeof reply!.id === "number" ? reply : null;
 }

@@ -1,10 +1,13 @@
 /** The traits as seen from the browser: the only module that knows their names. */
 import type { AnyModel } from "@anywidget/types";
 import { arrangeLut, COLORMAPS, makePalette, type Palette, tableLut } from "./colormap.ts";
+import { createFar, type FarActions, type FarCells } from "./far.ts";
 import { createFetcher } from "./fetcher.ts";
 import { type Findings, type PackedFindings, unpackFindings } from "./findings.ts";
 import { type Label, type Labels, type PackedLabels, type PackedParameters, unpackLabels } from "./labels.ts";
+import { createLoading, type Loading } from "./loading.ts";
 import { type PageReply, type Request, readReply } from "./messages.ts";
+import type { Overview } from "./overview.ts";
 import {
   makePages,
   neighbours,
@@ -18,6 +21,7 @@ import {
   selectorBetween,
   unpackSelectors,
 } from "./pages.ts";
+import type { PaintedCells } from "./raster.ts";
 import { remembered } from "./remember.ts";
 import { createRequests, type Requests } from "./requests.ts";
 import { type Domain, SCALE_KINDS, type ScaleKind } from "./scale.ts";
@@ -63,6 +67,18 @@ export interface Traits {
   _notice: string;
   /** Missing where an older version saved the state. */
   _findings?: PackedFindings;
+  /** Missing or empty where all cells travel with the state. */
+  _far?: PackedFar | Record<string, never>;
+}
+
+/** Of a large matrix, whose `_values` are those of its overview. */
+interface PackedFar {
+  /** Cells in a block of the overview. */
+  readonly rowFactor: number;
+  readonly columnFactor: number;
+  readonly version: number;
+  /** Type of the cells, where the page is to hold all of them; "" where it asks for what is in view. */
+  readonly whole: "f4" | "f8" | "";
 }
 
 /** Names that differ from page to page: `of` says which of `pages` each one has. */
@@ -84,6 +100,12 @@ export interface Matrix {
   readonly parameters: PackedParameters;
   /** What a row and a column are: "layer" and "component", unless other dims stand there. */
   readonly axes: readonly [string, string];
+  /** Where the cells are while they are not all here: `values` is empty then. */
+  readonly far: FarMatrix | null;
+}
+
+export interface FarMatrix extends FarCells {
+  readonly overview: Overview;
 }
 
 /** All that is drawn. Parts that did not change keep their identity, so that a view may skip them. */
@@ -148,11 +170,21 @@ function readPage(
   [values, absent]: readonly DataView[],
   like: Matrix,
 ): Matrix | null {
-  const cells = like.rows * like.columns;
-  const bits = Math.ceil(cells / 8);
-  if (values?.byteLength !== cells * cellBytes(dtype) || absent === undefined) return null;
-  if (absent.byteLength !== 0 && absent.byteLength !== bits) return null;
-  return { ...like, values: readNumbers(values, dtype), absent: unpackBits(absent, cells), parameters };
+  const cells = readCells({ dtype }, [values!, absent!], like.rows, like.columns);
+  return cells === null ? null : { ...like, ...cells, parameters };
+}
+
+/** The cells that two buffers carry, values and bits of absent ones; null where these are not as many. */
+function readCells(
+  { dtype }: { readonly dtype: "f4" | "f8" },
+  [values, absent]: readonly DataView[],
+  rows: number,
+  columns: number,
+): PaintedCells | null {
+  const length = rows * columns;
+  if (values?.byteLength !== length * cellBytes(dtype) || absent === undefined) return null;
+  if (absent.byteLength !== 0 && absent.byteLength !== Math.ceil(length / 8)) return null;
+  return { rows, columns, values: readNumbers(values, dtype), absent: unpackBits(absent, length) };
 }
 
 const cellBytes = (dtype: "f4" | "f8") => (dtype === "f4" ? 4 : 8);
@@ -170,12 +202,32 @@ function shownPositions(labels: Labels, shown: readonly Label[] | null): Int32Ar
   return Int32Array.from(shown.map((label) => labels.indexOf(label)).filter((index) => index >= 0));
 }
 
-/** A reader of the state of one model. */
-export function stateReader(model: Model): () => State {
+/** Whether all cells are here. */
+function wholeOf(far: FarCells | Loading): boolean {
+  return far.progress() === 1;
+}
+
+/** A reader of the state of one model; `changed` runs when cells have arrived that were asked for. */
+export function stateReader(model: Model, changed: () => void = () => {}): () => State {
   const empty = new DataView(new ArrayBuffer(0));
   const readLayers = remembered((packed: PackedLabels) => unpackLabels(packed, false));
   const readComponents = remembered((packed: PackedLabels) => unpackLabels(packed, true));
   const readSelectors = remembered(unpackSelectors);
+  let nextId = firstId();
+  const actions: FarActions = {
+    send(request) {
+      const id = nextId++;
+      model.send({ ...request, id });
+      return id;
+    },
+    cancel: (id) => model.send({ kind: "cancel", id }),
+    changed,
+  };
+  const readFar = remembered((far: PackedFar, rows: number, columns: number): FarCells | Loading =>
+    far.whole === ""
+      ? createFar({ rows, columns }, far.version, readCells, actions)
+      : createLoading({ rows, columns }, far.whole, far.version, readCells, actions),
+  );
   const readPages = remembered(
     (
       selectors: readonly Selector[],
@@ -188,8 +240,30 @@ export function stateReader(model: Model): () => State {
       components: Labels,
       parameters: Traits["_parameters"],
       axes: Traits["_axes"],
+      packedFar: PackedFar | null,
+      _whole: unknown,
     ): Pages => {
       const [rows, columns] = shape;
+      if (packedFar !== null) {
+        const { rowFactor, columnFactor } = packedFar;
+        const cells = readCells(
+          { dtype },
+          [values, absent],
+          Math.ceil(rows / rowFactor),
+          Math.ceil(columns / columnFactor),
+        )!;
+        const overview = { cells, rowFactor, columnFactor };
+        const far = readFar(packedFar, rows, columns);
+        far.look(overview);
+        const whole = "whole" in far ? far.whole() : null;
+        const names = { layers, components, parameters: parameters as PackedParameters, axes };
+        const none = { rows, columns, values: new Float32Array(0), absent: null };
+        const matrix =
+          whole === null
+            ? { ...none, ...names, far: { ...far, overview } }
+            : { ...whole, ...names, far: null };
+        return makePages(selectors, () => matrix);
+      }
       return makePages(selectors, (page) => {
         if (held !== ALL_PAGES && page !== held) return null;
         return {
@@ -199,6 +273,7 @@ export function stateReader(model: Model): () => State {
           absent: unpackBits(pageOf(absent, page, Math.ceil((rows * columns) / 8)), rows * columns),
           layers,
           components,
+          far: null,
           parameters: "of" in parameters ? parameters.pages[parameters.of[page]!]! : parameters,
           axes,
         };
@@ -230,6 +305,8 @@ export function stateReader(model: Model): () => State {
   return () => {
     const selectors = readSelectors(model.get("_selectors"));
     const held = model.get("_held");
+    const far = model.get("_far");
+    const packedFar = far !== undefined && "version" in far ? (far as PackedFar) : null;
     const pages = readPages(
       selectors,
       held,
@@ -241,6 +318,9 @@ export function stateReader(model: Model): () => State {
       readComponents(model.get("_components")),
       model.get("_parameters"),
       model.get("_axes"),
+      packedFar,
+      // Once all cells are here, the matrix is like any other.
+      packedFar === null ? null : wholeOf(readFar(packedFar, ...model.get("_shape"))),
     );
     let page = pageAt(selectors, model.get("position"));
     let matrix = pages.at(page);
@@ -275,7 +355,7 @@ export function stateReader(model: Model): () => State {
       palette: readPalette(cmap, lut, model.get("reverse"), model.get("levels")),
       selection: readSelection(matrix, model.get("selection")),
       origin: model.get("origin"),
-      aggregate: model.get("aggregate"),
+      aggregate: model.get("aggregate") ?? "mean",
       title: text("title", 0),
       units: text("units", 1),
       notice: model.get("_notice"),
@@ -308,6 +388,7 @@ const DRAWN: readonly (keyof Traits)[] = [
   "_parameters",
   "_selectors",
   "_held",
+  "_far",
   "_follows",
   "_lut",
   "_notice",
@@ -423,6 +504,7 @@ export function bindModel(model: Model, readState: () => State, changed: () => v
     if (reply === null) return;
     requests.receive(reply);
     if (reply.kind === "page" || reply.kind === "error") fetcher.receive(reply, buffers);
+    if (reply.kind === "window" || reply.kind === "error") readState().matrix.far?.receive(reply, buffers);
   };
   const wantMissing = () => {
     const { missing } = readState();
@@ -473,6 +555,7 @@ export function bindModel(model: Model, readState: () => State, changed: () => v
       for (const remove of listeners) remove();
       model.off("msg:custom", receive);
       fetcher.stop();
+      readState().matrix.far?.stop();
       requests.stop();
       if (timer !== null) {
         clearTimeout(timer);

@@ -5,15 +5,22 @@ tests/fixtures/messages.json holds one of each kind, which both sides read.
 
 from __future__ import annotations
 
+import math
 import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from layergrid.windows import AGGREGATES, Window
+
 LONGEST_CLAIM = 1000
 """Characters of a claim: it is one sentence."""
 
+MOST_BLOCKS_ASKED = 1 << 20
+"""Of one window: 4 MB at float32."""
+
 _LARGEST_ID = 2**53 - 1  # what JavaScript counts to
+_EDGES = ((0, "top"), (0, "bottom"), (1, "left"), (1, "right"))
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,26 @@ class ClaimRequest:
     claim: str
 
 
-Request = Click | PageRequest | FindingsRequest | ClaimRequest
+@dataclass(frozen=True)
+class WindowRequest:
+    """The page asks for a part of a large grid, reduced to blocks."""
+
+    id: int
+    version: int
+    """That of the values it shows."""
+    window: Window
+    aggregate: str
+    center: float
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """The page no longer wants what it asked for; the request still gets its reply, which may be an error."""
+
+    id: int
+
+
+Request = Click | PageRequest | FindingsRequest | ClaimRequest | WindowRequest | Cancel
 
 
 def read_request(content: Any, shape: tuple[int, int], pages: int) -> Request:
@@ -62,7 +88,7 @@ def read_request(content: Any, shape: tuple[int, int], pages: int) -> Request:
     kind = content.get("kind") if isinstance(content, dict) else None
     if kind == "click":
         return Click(_index(content, "row", shape[0], "a click"), _index(content, "column", shape[1], "a click"))
-    if kind not in ("page", "findings", "claim"):
+    if kind not in ("page", "findings", "claim", "window", "cancel"):
         raise ValueError(f"not a message that a grid knows: {reprlib.repr(content)}")
     number = request_id(content)
     if number is None:
@@ -71,10 +97,30 @@ def read_request(content: Any, shape: tuple[int, int], pages: int) -> Request:
         return PageRequest(number, _index(content, "page", pages, "a request"))
     if kind == "findings":
         return FindingsRequest(number)
+    if kind == "cancel":
+        return Cancel(number)
+    if kind == "window":
+        return _window_request(number, content, shape)
     claim = content.get("claim")
     if not isinstance(claim, str) or not 0 < len(claim) <= LONGEST_CLAIM:
         raise ValueError(f"a claim must be text of 1 to {LONGEST_CLAIM} characters, got {reprlib.repr(claim)}")
     return ClaimRequest(number, claim)
+
+
+def _window_request(number: int, content: dict[str, Any], shape: tuple[int, int]) -> WindowRequest:
+    edges = [_index(content, name, shape[axis] + 1, "a window") for axis, name in _EDGES]
+    factors = [_index(content, name, 2**31, "a window") for name in ("rowFactor", "columnFactor")]
+    window = Window(*edges, *factors)
+    rows, columns = window.blocks(shape)
+    if (rows.stop - rows.start) * (columns.stop - columns.start) > MOST_BLOCKS_ASKED:
+        raise ValueError(f"a window holds at most {MOST_BLOCKS_ASKED} blocks, got {window}")
+    aggregate, center = content.get("aggregate"), content.get("center")
+    if aggregate not in AGGREGATES:
+        raise ValueError(f"aggregate of a window must be one of {AGGREGATES}, got {reprlib.repr(aggregate)}")
+    if not isinstance(center, int | float) or isinstance(center, bool) or not math.isfinite(center):
+        raise ValueError(f"center of a window must be a finite number, got {reprlib.repr(center)}")
+    version = _index(content, "version", _LARGEST_ID, "a window")
+    return WindowRequest(number, version, window, str(aggregate), float(center))
 
 
 def request_id(content: Any) -> int | None:
@@ -113,6 +159,11 @@ def findings_reply(request: FindingsRequest) -> dict[str, Any]:
 def claim_reply(request: ClaimRequest, verdict: str, statement: str, boxes: Sequence[int]) -> dict[str, Any]:
     """The verdict, why, and the cells it rests on as `layergrid.panel.boxes` gives them."""
     return {"kind": "claim", "id": request.id, "verdict": verdict, "statement": statement, "boxes": list(boxes)}
+
+
+def window_reply(request: WindowRequest, dtype: str) -> dict[str, Any]:
+    """The reply that goes with two buffers: values in blocks, row by row, and absent blocks as bits."""
+    return {"kind": "window", "id": request.id, "dtype": dtype}
 
 
 def error_reply(request: int, message: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,15 @@ from layergrid.cube import Coordinate
 from layergrid.matrix import Matrix
 from layergrid.pages import MOST_TRAVELLING_BYTES, Pages, Selector
 from layergrid.parameters import pack_parameters
+
+if TYPE_CHECKING:
+    from layergrid.far import Overview
+
+MOST_INLINE_BYTES = 1 << 22
+"""Of the values of a single page that travel with the state, in one message."""
+
+MOST_HELD_CELLS = 1 << 24
+"""The page of the browser holds all cells of a matrix of no more than these, unless the user says otherwise."""
 
 ALL_PAGES = -1
 """Value of `_held` where the bytes are those of all pages, one after another."""
@@ -41,6 +50,25 @@ def packed_page(pages: Pages, index: int) -> dict[str, Any]:
     """The private traits that carry one page of several."""
     matrix = pages.matrix(index)
     return _packed(matrix, matrix.values.tobytes()) | {"_held": index}
+
+
+def packed_far(matrix: Matrix, overview: Overview, version: int, whole: bool) -> dict[str, Any]:
+    """The private traits that carry a large matrix: its overview, and what the page must know to ask for cells.
+
+    Parameters
+    ----------
+    matrix : its labels and shape; the values stay
+    version : of the values: answers to questions about older ones are of no use
+    whole : whether the page shall ask for all cells, and then keep them
+    """
+    window = overview.cells.window
+    far = {
+        "rowFactor": window.row_factor,
+        "columnFactor": window.column_factor,
+        "version": version,
+        "whole": matrix.values.dtype.str[1:] if whole else "",
+    }
+    return _packed(matrix, b"") | {"_dtype": "f4", "_far": far} | overview.traits()
 
 
 def packed_selectors(selectors: tuple[Selector, ...]) -> list[dict[str, Any]]:
@@ -93,6 +121,7 @@ def _packed(matrix: Matrix, values: bytes) -> dict[str, Any]:
         "_layers": _counted(matrix.layers),
         "_components": columns if matrix.components == tuple(map(str, range(columns))) else list(matrix.components),
         "_parameters": pack_parameters(matrix),
+        "_far": {},
     }
 
 

@@ -25,9 +25,27 @@ from layergrid.choices import selected_cells, shown_components, shown_layers
 from layergrid.cube import Coordinate
 from layergrid.data import matrix_to_dataarray
 from layergrid.matrix import Label
-from layergrid.messages import Click, PageRequest, error_reply, page_reply, read_request, request_id
-from layergrid.packing import ALL_PAGES, packed_page, packed_pages, packed_selectors
-from layergrid.pages import checked_position
+from layergrid.messages import (
+    Cancel,
+    Click,
+    PageRequest,
+    WindowRequest,
+    error_reply,
+    page_reply,
+    read_request,
+    request_id,
+    window_reply,
+)
+from layergrid.packing import (
+    ALL_PAGES,
+    MOST_HELD_CELLS,
+    MOST_INLINE_BYTES,
+    packed_far,
+    packed_page,
+    packed_pages,
+    packed_selectors,
+)
+from layergrid.pages import Pages, checked_position
 from layergrid.panel import Panel
 from layergrid.still import still_png
 from layergrid.view import View
@@ -37,6 +55,7 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
+    from layergrid.far import Far
     from layergrid.findings import Insights
 
 _log = logging.getLogger(__name__)
@@ -80,6 +99,8 @@ class LayerGrid(anywidget.AnyWidget):
     levels : number of flat color levels, 2 or more; 0 for a smooth scale
     origin : "lower" has layer 0 at the bottom, "upper" at the top
     title, units : text above the grid; by default those of the data
+    browser_cells : the page holds all cells of a matrix of no more than these, which arrive behind an overview; of a
+        larger one it asks for what is in view. Matrices up to 4 MB travel at once in any case
     still : put a still picture beside the widget, for viewers that run no code (GitHub, nbviewer, PDF)
     insights : list findings beside the grid, and check claims there. They are computed on a thread of their own once
         the page has painted; a grid of more than 47,031 (61 x 771) cells is analysed only on request
@@ -174,6 +195,9 @@ class LayerGrid(anywidget.AnyWidget):
     # 256 x 3 bytes of a colormap that the page has no table of, else empty.
     _lut = t.Bytes().tag(sync=True)
     _lut_diverging = t.Bool(False).tag(sync=True)
+    # Of a matrix too large to travel whole, whose `_values` are those of its overview: the cells in a block of that,
+    # the version of the values, and whether the page shall ask for all cells; else empty.
+    _far = t.Dict().tag(sync=True)
     # What went wrong in a callback; shown under the grid.
     _notice = t.Unicode().tag(sync=True)
     # What the findings panel shows, as layergrid.panel packs it.
@@ -191,6 +215,7 @@ class LayerGrid(anywidget.AnyWidget):
 
     _lock: Any = nullcontext()  # until the instance has its own
     _page = 0  # index of the shown page
+    _far_cells: Far | None = None
     _changed_by_grid: frozenset[str] = frozenset()
 
     def __init__(
@@ -214,11 +239,13 @@ class LayerGrid(anywidget.AnyWidget):
         title: str | None = None,
         units: str | None = None,
         still: bool = True,
+        browser_cells: int = MOST_HELD_CELLS,
         insights: bool = True,
     ) -> None:
         self._background = Background()
         pages = as_pages(data, layers=layers, components=components, dims=dims, rows=rows, columns=columns)
-        self._pages, traits = packed_pages(pages)
+        self._browser_cells = browser_cells
+        self._pages, self._far_cells, traits = self._packed(pages, 0, 0)
         self._matrix = matrix = self._pages.matrix(0)
         self._lock = threading.RLock()
         self._still = still
@@ -278,14 +305,36 @@ class LayerGrid(anywidget.AnyWidget):
         """
         single = self._layout["dims"] is not None and getattr(data, "ndim", 2) == 2
         new = as_pages(data) if single else as_pages(data, **self._layout)
-        pages, traits = packed_pages(self._pages.updated(self._page, new), self._page)
+        version = self._far.get("version", 0) + 1
+        pages, far, traits = self._packed(self._pages.updated(self._page, new), self._page, version)
         with self._lock, self.hold_sync():
-            self._pages, self._matrix = pages, pages.matrix(self._page)
+            if self._far_cells is not None:
+                self._far_cells.close()
+            self._pages, self._far_cells, self._matrix = pages, far, pages.matrix(self._page)
             for name, value in traits.items():
                 setattr(self, name, value)
             self._findings = self._panel.update(self._page, self._matrix)
             if refit:
                 self.fit()
+
+    def _packed(self, pages: Pages, shown: int, version: int) -> tuple[Pages, Far | None, dict[str, Any]]:
+        """The pages, the cells that stay beside the kernel where there are too many, and the traits that travel."""
+        matrix = pages.matrix(shown)
+        if len(pages) > 1 or matrix.values.nbytes <= MOST_INLINE_BYTES:
+            pages, traits = packed_pages(pages, shown)
+            return pages, None, traits
+        from layergrid.far import Far
+
+        far = Far(matrix.values, matrix.absent, partial(self._show_overview, version))
+        traits = packed_far(matrix, far.first_look(), version, matrix.values.size <= self._browser_cells)
+        return pages, far, traits
+
+    def _show_overview(self, version: int, traits: dict[str, Any]) -> None:
+        """Take in an overview of which more has been read; on another thread."""
+        with self._lock, self.hold_sync():
+            if self._far.get("version") == version:
+                for name, value in traits.items():
+                    setattr(self, name, value)
 
     def fit(self) -> None:
         """Fit the color domain to all finite values of the shown page, or of all, as `scale_over` says."""
@@ -385,6 +434,9 @@ class LayerGrid(anywidget.AnyWidget):
         """End the connection to the page; shown again, the grid opens a new one."""
         super().close()
         self._background.close()
+        if self._far_cells is not None:
+            self._far_cells.close()
+            self._far_cells = None
         self.__dict__.pop("_repr_mimebundle_", None)  # ipywidgets forbids to show a closed widget again
 
     def _view(self) -> View:
@@ -408,6 +460,8 @@ class LayerGrid(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         if self.comm is None:
+            if self._far:
+                _, self._far_cells, _ = self._packed(self._pages, self._page, self._far["version"])
             self.open()
         outputs.show(self)
         self._panel.shown()
@@ -543,6 +597,11 @@ class LayerGrid(anywidget.AnyWidget):
         elif isinstance(request, PageRequest):
             # Reading may take long, and messages are handled where the user's cells run, unless a host has subshells.
             self._background.run(partial(self._send_page, request))
+        elif isinstance(request, WindowRequest):
+            self._take_window(request)
+        elif isinstance(request, Cancel):
+            if self._far_cells is not None:
+                self._far_cells.cancel(request.id)
         else:
             self._panel.answer(request)
 
@@ -556,6 +615,23 @@ class LayerGrid(anywidget.AnyWidget):
             buffers = [traits["_values"], traits["_absent"]]
         except Exception as error:  # whatever a file or a graph of tasks raises is said in the page
             reply, buffers = error_reply(request.id, f"{type(error).__name__}: {error}"), []
+        self.send(reply, buffers)
+
+    def _take_window(self, request: WindowRequest) -> None:
+        with self._lock:
+            far, version = self._far_cells, self._far.get("version")
+        if far is None or version != request.version:
+            self.send(error_reply(request.id, "the grid has other values now"))
+            return
+        self._background.run(partial(self._send_window, far, request, far.open(request)))
+
+    def _send_window(self, far: Far, request: WindowRequest, stop: threading.Event) -> None:
+        buffers: list[bytes] = []
+        try:
+            dtype, buffers = far.answer(request, stop)
+            reply = window_reply(request, dtype)
+        except Exception as error:  # whatever reading raises is said in the page
+            reply = error_reply(request.id, f"{type(error).__name__}: {error}")
         self.send(reply, buffers)
 
     def _show_findings(self, state: dict[str, Any]) -> None:
@@ -602,5 +678,5 @@ _ESM = bundle.module()
 # What an exported page needs of the state: not the page's own code, nor what ipywidgets keeps.
 _PAGE_STATE = LayerGrid._FROM_PAGE | {
     *("origin", "title", "units", "_values", "_dtype", "_shape", "_absent", "_layers", "_components"),
-    *("_parameters", "_lut", "_lut_diverging", "_notice", "_selectors", "_axes", "_held", "_follows", "_findings"),
+    *("_parameters", "_lut", "_lut_diverging", "_notice", "_selectors", "_held", "_follows", "_far", "_findings"),
 }

@@ -93,3 +93,27 @@ test("a cell says what its row is where that is no layer", () => {
   assert.match(spoken(cellFacts(figure, 1, 0), false), /^head 1, attn.q, 3/);
   assert.equal(cellFacts(figure, 0, 1).rank, "head 0 has no attn.k");
 });
+
+test("of a cell that is elsewhere is said what is known", () => {
+  const figure = figureMaker()(
+    stateOf({
+      _shape: [400, 300],
+      _layers: 400,
+      _components: 300,
+      _parameters: {},
+      _axes: ["row", "column"],
+      _values: bytesOf(Float32Array.from({ length: 12 }, (_, at) => at)),
+      _far: { rowFactor: 100, columnFactor: 100, version: 0, whole: "" },
+    }),
+    null,
+    { width: 300, height: 400, ratio: 1 },
+  );
+  const facts = cellFacts(figure, 150, 250);
+  assert.deepEqual([facts.rowText, facts.columnText], ["row 150", "column 250"]);
+  assert.equal(facts.short, "not here yet");
+  assert.match(facts.rank, /zoom in/);
+  assert.equal(facts.deviation, "");
+  assert.deepEqual([...columnValues(figure, 250)], [2, 5, 8, 11]);
+  assert.deepEqual([...rowValues(figure, 150)], [3, 4, 5]);
+  figure.state.matrix.far!.stop();
+});

@@ -51,7 +51,7 @@ export interface FakeModel extends Model {
   readonly saved: Record<string, unknown>[];
   readonly sent: unknown[];
   /** A message arrives from the kernel. */
-  receive(content: unknown): void;
+  receive(content: unknown, buffers?: readonly DataView[]): void;
 }
 
 export function fakeModel(changes: Partial<Traits> = {}): FakeModel {
@@ -60,15 +60,15 @@ export function fakeModel(changes: Partial<Traits> = {}): FakeModel {
   const saved: Record<string, unknown>[] = [];
   const sent: unknown[] = [];
   model.save_changes = () => saved.push({ ...state });
-  const heard = new Set<(content: unknown) => void>();
+  const heard = new Set<(content: unknown, buffers: readonly DataView[]) => void>();
   const { on, off } = model;
   model.on = (event: string, listener: never) =>
     event === "msg:custom" ? void heard.add(listener) : on(event, listener);
   model.off = ((event: string, listener: never) =>
     event === "msg:custom" ? void heard.delete(listener) : off(event, listener)) as Model["off"];
   model.send = (content: unknown) => sent.push(content);
-  const receive = (content: unknown) => {
-    for (const listener of heard) listener(content);
+  const receive = (content: unknown, buffers: readonly DataView[] = []) => {
+    for (const listener of heard) listener(content, buffers);
   };
   return Object.assign(model, { saved, sent, receive });
 }

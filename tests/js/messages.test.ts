@@ -9,6 +9,7 @@ const recorded = JSON.parse(readFileSync("tests/fixtures/messages.json", "utf8")
 test("every recorded reply is read as it is", () => {
   const replies = [
     recorded["page reply"].content,
+    recorded["window reply"].content,
     recorded["findings reply"],
     recorded["claim reply"],
     recorded["error reply"],

@@ -122,3 +122,59 @@ test("selected cells travel as labels, clicks as positions", () => {
   assert.deepEqual(model.sent, [{ kind: "click", row: 0, column: 0 }]);
   binding.stop();
 });
+
+/** 1100 x 1000 cells of which the overview is here, in blocks of 100 x 100. */
+const farModel = (whole: "f4" | "") =>
+  fakeModel({
+    _shape: [1100, 1000],
+    _layers: 1100,
+    _components: 1000,
+    _values: bytesOf(Float32Array.from({ length: 110 }, (_, at) => at)),
+    _far: { rowFactor: 100, columnFactor: 100, version: 2, whole },
+    _parameters: {},
+  });
+
+test("a matrix whose cells are elsewhere is its overview, and asks for what is in view", () => {
+  const model = farModel("");
+  const { matrix } = stateReader(model)();
+  assert.deepEqual([matrix.rows, matrix.columns, matrix.values.length], [1100, 1000, 0]);
+  assert.equal(matrix.far!.overview.cells.values[12], 12);
+  matrix.far!.window({ top: 0, bottom: 1, left: 0, right: 1 }, 1, 1, "mean", 0);
+  const { kind, version, bottom, right } = model.sent[0] as Record<string, unknown>;
+  assert.deepEqual(
+    { kind, version, bottom, right },
+    { kind: "window", version: 2, bottom: 512, right: 1000 },
+  );
+  matrix.far!.stop();
+  assert.equal((model.sent[1] as { kind: string }).kind, "cancel");
+});
+
+test("once all cells have arrived, the matrix is like any other", () => {
+  const model = farModel("f4");
+  let changes = 0;
+  const read = stateReader(model, () => changes++);
+  const binding = bindModel(model, read, () => {});
+  read().matrix.far!.window({ top: 0, bottom: 1, left: 0, right: 1 }, 1, 1, "mean", 0);
+  const asked = () => model.sent as { id: number; top: number; bottom: number }[];
+  for (let at = 0; at < asked().length; at++) {
+    const { id, top, bottom } = asked()[at]!;
+    const values = Float32Array.from({ length: (bottom - top) * 1000 }, (_, cell) => top * 1000 + cell);
+    const none = new DataView(new ArrayBuffer(0));
+    model.receive({ kind: "window", id, dtype: "f4" }, [bytesOf(values), none]);
+  }
+  assert.equal(changes, asked().length);
+  const { matrix } = read();
+  assert.equal(matrix.far, null);
+  assert.equal(matrix.values[1_099_999], 1_099_999);
+  binding.stop();
+});
+
+test("an overview of which more has been read keeps the cells that are here", () => {
+  const model = farModel("");
+  const read = stateReader(model);
+  const before = read().matrix.far!;
+  model.set("_values", bytesOf(new Float32Array(110).fill(7)));
+  const after = read().matrix.far!;
+  assert.equal(after.overview.cells.values[0], 7);
+  assert.equal(after.window, before.window);
+});

@@ -87,7 +87,7 @@ export function createDetails(): Details {
       last = cellFacts(figure, Math.floor(cell / matrix.columns), cell % matrix.columns);
       setText(
         place,
-        `${last.rowText}, ${last.component}${selection.length > 1 ? ` · last of ${counted(selection.length, "cell")}` : ""}`,
+        `${last.rowText}, ${last.columnText}${selection.length > 1 ? ` · last of ${counted(selection.length, "cell")}` : ""}`,
       );
       showValue();
       setText(facts, [last.rank, last.deviation, last.offScale].filter((part) => part !== "").join(", "));
@@ -96,9 +96,9 @@ export function createDetails(): Details {
       const columns = selectedColumns(figure);
       setText(
         profileTitle,
-        `${columns.map((column) => String(matrix.components.at(column))).join(", ")} over ${matrix.axes[0]}s`,
+        `${columns.map((column) => String(matrix.components.at(column))).join(", ")} over ${matrix.axes[0]}s${matrix.far === null ? "" : " (means of blocks)"}`,
       );
-      const marked = figure.state.rows.indexOf(last.row);
+      const marked = matrix.far === null ? figure.state.rows.indexOf(last.row) : -1;
       drawLines(
         profile,
         columns.map((column) => columnValues(figure, column)),
@@ -115,6 +115,10 @@ export function createDetails(): Details {
         setText(pagesTitle, `this cell over ${dim}, ${first} to ${final}`);
         drawLines(pagesProfile, [values], shown, last.value, width);
       }
+      // The overview's means of a row say little of a cell's neighbours in it.
+      toggle(barsTitle, matrix.far === null);
+      bars.style.display = matrix.far === null ? "" : "none";
+      if (matrix.far !== null) return;
       setText(barsTitle, `${last.rowText} over ${matrix.axes[1]}s`);
       drawBars(bars, figure, last, width);
     },

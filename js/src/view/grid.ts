@@ -5,6 +5,7 @@ import { type Figure, wholeWindow } from "../figure.ts";
 import type { Box } from "../findings.ts";
 import { blockText, counted } from "../format.ts";
 import { cellUnder } from "../layout.ts";
+import { MOST_SELECTED } from "../model.ts";
 import { type CellId, rectangle, toggled } from "../selection.ts";
 import type { Window } from "../windows.ts";
 import { type Axes, createAxes } from "./axes.ts";
@@ -18,6 +19,8 @@ const PAGE_ROWS = 10;
 
 export interface GridGestures {
   select(cells: readonly CellId[]): void;
+  /** More cells are wanted than can be selected. */
+  tooMany(count: number): void;
   click(row: number, column: number): void;
   zoom(window: Window | null): void;
   /** Show only the layers at these rows of the matrix. */
@@ -107,12 +110,19 @@ export function createGridView(gestures: GridGestures): GridView {
     return row < 0 || column < 0 ? null : { row, column };
   };
 
-  const selectSpots = (cells: readonly CellId[], event: { ctrlKey: boolean; metaKey: boolean }) => {
+  const selectSpots = (cells: readonly CellId[] | null, event: { ctrlKey: boolean; metaKey: boolean }) => {
+    if (cells === null) return;
     const { selection } = figure!.state;
     gestures.select(event.ctrlKey || event.metaKey ? toggled(selection, cells) : cells);
   };
-  const spanned = (from: Spot, to: Spot) =>
-    rectangle(figure!.rows, figure!.columns, figure!.state.matrix.columns, from, to);
+  const spanned = (from: Spot, to: Spot): CellId[] | null => {
+    const count = (Math.abs(from.row - to.row) + 1) * (Math.abs(from.column - to.column) + 1);
+    if (count > MOST_SELECTED) {
+      gestures.tooMany(count);
+      return null;
+    }
+    return rectangle(figure!.rows, figure!.columns, figure!.state.matrix.columns, from, to);
+  };
 
   const focusOn = (spot: Spot, speak: boolean) => {
     focus = spot;
@@ -240,7 +250,8 @@ export function createGridView(gestures: GridGestures): GridView {
       const spot = { row: clamp(row, 0, last.row), column: clamp(column, 0, last.column) };
       if (event.shiftKey) {
         anchor ??= focus;
-        gestures.select(spanned(anchor, spot));
+        const cells = spanned(anchor, spot);
+        if (cells !== null) gestures.select(cells);
       } else {
         anchor = spot;
       }

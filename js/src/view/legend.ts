@@ -114,6 +114,8 @@ function notes({ state, layout }: Figure, scale: Scale, counts: Census): string[
   const said: string[] = [];
   const block = blockText(state.aggregate, layout, state.matrix.axes);
   if (block !== "") said.push(`each color is the ${block}; zoom in for single cells`);
+  if (state.matrix.far !== null)
+    said.push("counts and histogram are those of the overview's blocks, not of single cells");
   if (scale.kind === "log" && counts.notPositive > 0)
     said.push(
       `${counted(counts.notPositive, "value")} of zero or less, which a log scale cannot place, shown as below it`,

@@ -19,6 +19,7 @@ import { downloadPicture, downloadTable } from "./download.ts";
 import { createFindings } from "./findings.ts";
 import { createGridView } from "./grid.ts";
 import { createLegend } from "./legend.ts";
+import { createProgress } from "./progress.ts";
 import { createSelectors } from "./selectors.ts";
 import { createToolbar } from "./toolbar.ts";
 
@@ -74,11 +75,10 @@ export function createPage(
     });
   };
 
+  const tooMany = (count: number) =>
+    say(`A selection holds at most ${counted(MOST_SELECTED, "cell")}, not ${counted(count, "cell")}.`);
   const select = (cells: readonly CellId[]) => {
-    if (cells.length > MOST_SELECTED)
-      say(
-        `A selection holds at most ${counted(MOST_SELECTED, "cell")}, not ${counted(cells.length, "cell")}.`,
-      );
+    if (cells.length > MOST_SELECTED) tooMany(cells.length);
     else binding.select(cells);
   };
   const say = (text: string) => {
@@ -94,6 +94,7 @@ export function createPage(
 
   const grid = createGridView({
     select,
+    tooMany,
     click: (row, column) => binding.send({ kind: "click", row, column }),
     zoom: rezoom,
     showLayers,
@@ -118,6 +119,7 @@ export function createPage(
   /** All but the picture: made a frame later, so that the picture comes first. */
   const createSurroundings = () => {
     const colorbar = createColorbar(binding.change);
+    const progress = createProgress();
     const selectors = createSelectors(binding.turn);
     const chips = createComponentChips(showComponents);
     const details = createDetails();
@@ -150,7 +152,7 @@ export function createPage(
     selectorsPlace.append(selectors.root);
     controlsPlace.append(chips.root, toolbar.limits);
     figureBox.append(colorbar.root, grid.axes.columns);
-    main.append(legend.root);
+    main.append(progress.root, legend.root);
     body.append(side);
     root.append(message);
 
@@ -177,7 +179,10 @@ export function createPage(
           legend.draw(drawn);
         }
         findings.draw(state);
-        const text = [notice, trouble, state.notice].filter((part) => part !== "").join("\n");
+        progress.draw(state);
+        const text = [notice, trouble, state.matrix.far?.trouble() ?? "", state.notice]
+          .filter((part) => part !== "")
+          .join("\n");
         setText(message, text);
         toggle(message, text !== "");
       },

@@ -174,6 +174,7 @@ export function createToolbar(actions: ToolbarActions): Toolbar {
       toggle(overAll, state.pages.count > 1);
       const zoomed =
         window.bottom - window.top < state.rows.length || window.right - window.left < state.columns.length;
+      toggle(csv, state.matrix.far === null);
       toggle(fit, zoomed);
       const { layers: labels } = state.matrix;
       const hidden = state.rows.length < labels.length;

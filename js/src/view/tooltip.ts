@@ -32,7 +32,7 @@ export function createTooltip(): Tooltip {
   return {
     root,
     show(facts, blockText, exact, x, y, width) {
-      setText(place, `${facts.rowText} · ${facts.component}`);
+      setText(place, `${facts.rowText} · ${facts.columnText}`);
       setText(value, exact ? facts.exact : facts.short);
       setText(rank, [facts.rank, facts.offScale].filter((part) => part !== "").join(" · "));
       setText(deviation, facts.deviation);

@@ -1,0 +1,58 @@
+/** The whole of a large matrix in blocks, which is here before its cells. */
+import type { PaintedCells } from "./raster.ts";
+import type { Window } from "./windows.ts";
+
+export interface Overview {
+  /** Means of the blocks. */
+  readonly cells: PaintedCells;
+  readonly rowFactor: number;
+  readonly columnFactor: number;
+}
+
+/** Blocks of any level as the overview shows their middle. */
+export function coarse(
+  { cells, ...factors }: Overview,
+  blocks: Window,
+  rowFactor: number,
+  columnFactor: number,
+): PaintedCells {
+  const rows = blocks.bottom - blocks.top;
+  const columns = blocks.right - blocks.left;
+  const values = new Float32Array(rows * columns);
+  const absent = cells.absent === null ? null : new Uint8Array(values.length);
+  const across = Int32Array.from({ length: columns }, (_, at) =>
+    Math.min(cells.columns - 1, Math.floor(((blocks.left + at + 0.5) * columnFactor) / factors.columnFactor)),
+  );
+  for (let row = 0, at = 0; row < rows; row++) {
+    const middle = Math.floor(((blocks.top + row + 0.5) * rowFactor) / factors.rowFactor);
+    const line = Math.min(cells.rows - 1, middle) * cells.columns;
+    for (let column = 0; column < columns; column++, at++) {
+      const from = line + across[column]!;
+      values[at] = cells.values[from]!;
+      if (absent !== null) absent[at] = cells.absent![from]!;
+    }
+  }
+  return { rows, columns, values, absent };
+}
+
+/** Put what a tile holds of the blocks in their place. */
+export function overlay(
+  made: PaintedCells,
+  blocks: Window,
+  tile: PaintedCells,
+  row: number,
+  column: number,
+): void {
+  const top = Math.max(blocks.top, row);
+  const bottom = Math.min(blocks.bottom, row + tile.rows);
+  const left = Math.max(blocks.left, column);
+  const right = Math.min(blocks.right, column + tile.columns);
+  for (let r = top; r < bottom; r++) {
+    const from = (r - row) * tile.columns - column;
+    const to = (r - blocks.top) * made.columns - blocks.left;
+    made.values.set(tile.values.subarray(from + left, from + right), to + left);
+    if (made.absent === null) continue;
+    if (tile.absent === null) made.absent.fill(0, to + left, to + right);
+    else made.absent.set(tile.absent.subarray(from + left, from + right), to + left);
+  }
+}

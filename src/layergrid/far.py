@@ -1,0 +1,117 @@
+"""A matrix too large to travel whole: its overview goes with the state, its cells when the page asks for them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from layergrid.messages import WindowRequest
+from layergrid.pyramid import Cells, Pyramid
+from layergrid.windows import Window
+
+FIRST_LOOK_S = 0.5
+"""How long a new grid waits for its overview; a slow source is shown as far as it has been read."""
+
+_REPORT_S = 0.25
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The whole matrix in blocks, as far as it has been read."""
+
+    cells: Cells
+    complete: bool
+
+    def traits(self) -> dict[str, Any]:
+        """As `_values` and `_absent` carry it: means as float32; what has not been read is absent."""
+        values, absent = self.cells.values, self.cells.absent
+        if not self.complete:
+            unread = np.isnan(values) if absent is None else np.isnan(values) | absent
+            absent = unread
+        return {
+            "_values": np.ascontiguousarray(values, np.dtype("<f4")).tobytes(),
+            "_absent": b"" if absent is None else np.packbits(absent, bitorder="little").tobytes(),
+        }
+
+
+class Far:
+    """The cells of one grid, beside the kernel: the overview, and windows by request.
+
+    Parameters
+    ----------
+    source : as for `layergrid.pyramid.Pyramid`
+    absent : bool array of its shape, or None
+    changed : called with the traits of the overview while it is being read, on other threads
+    """
+
+    def __init__(
+        self, source: Any, absent: np.ndarray | None, changed: Callable[[dict[str, Any]], None], **options: Any
+    ) -> None:
+        self.pyramid = Pyramid(source, absent=absent, **options)
+        self._changed = changed
+        self._seen = threading.Event()  # the overview is complete
+        self._shown = threading.Event()  # the first look has been taken: what follows is reported
+        self._reported = 0.0
+        self._stops: dict[int, threading.Event] = {}
+        self._lock = threading.Lock()
+        self.pyramid.start(self._progress)
+
+    def first_look(self) -> Overview:
+        """The overview, waited for if it takes no longer than a moment."""
+        self._seen.wait(FIRST_LOOK_S)
+        look = Overview(self.pyramid.overview(), self._seen.is_set())
+        self._shown.set()
+        return look
+
+    def _progress(self, read: int, rows: int) -> None:
+        if read >= rows:
+            self._seen.set()
+        elif not self._shown.is_set() or time.monotonic() - self._reported < _REPORT_S:
+            return
+        if self._shown.is_set():
+            self._reported = time.monotonic()
+            self._changed(Overview(self.pyramid.overview(), read >= rows).traits())
+
+    def open(self, request: WindowRequest) -> threading.Event:
+        """Note that a window is being asked for; the event gives it up."""
+        with self._lock:
+            return self._stops.setdefault(request.id, threading.Event())
+
+    def cancel(self, number: int) -> None:
+        """Give up the window of a request, if it has not been answered."""
+        with self._lock:
+            stop = self._stops.get(number)
+        if stop is not None:
+            stop.set()
+
+    def answer(self, request: WindowRequest, stop: threading.Event) -> tuple[str, list[bytes]]:
+        """The dtype and the buffers of a reply: values, and absent cells as bits (none: empty).
+
+        Raises
+        ------
+        layergrid.pyramid.Closed
+            If the window was given up, or the grid closed.
+        Exception
+            Whatever reading raises.
+        """
+        try:
+            cells = self.pyramid.window(request.window, request.aggregate, request.center, stop=stop)
+        finally:
+            with self._lock:
+                self._stops.pop(request.id, None)
+        dtype = "f8" if cells.values.dtype == np.float64 else "f4"
+        absent = b"" if cells.absent is None else np.packbits(cells.absent, bitorder="little").tobytes()
+        return dtype, [np.ascontiguousarray(cells.values, np.dtype(f"<{dtype}")).tobytes(), absent]
+
+    def value(self, row: int, column: int) -> float:
+        """The value of one cell."""
+        return float(self.pyramid.window(Window(row, row + 1, column, column + 1)).values[0, 0])
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.pyramid.close()
