@@ -98,7 +98,7 @@ FUSED = frozenset({"qkv", "kv", "gate_up"})
 
 # --- Places: the words that name a sub-module of the block -----------------------------------------------
 
-ATTENTION = r"(?:attns?|attentions?|mha|msa|att)"
+ATTENTION = r"(?:attns?|attentions?|mha|mhsa|msa|att)"
 
 # (place, pattern). The last such word on the way down counts, except that plain attention or experts inside a
 # more special attention leave it as it is (`crossattention.attention.query`, `self_attention.experts`).
@@ -127,11 +127,11 @@ PLACES: tuple[tuple[str, str], ...] = (
     ("bottleneck", r"\w*bottleneck"),
     ("adapter", r"(?:\w*_)?adapters?(?:_\w+)?"),
     ("router", r"router|gate|wg"),
-    ("bias_mlp", r"(?:\w*_)?(?:cpb|bias)_mlp"),
+    ("rel_pos", r"(?:\w*_)?(?:cpb|bias|meta)_mlp|rel_pos"),
 )
 
 # Inside these nothing is another place any more: the MLP of an adapter, a router or a position bias is no block's.
-CLOSED_PLACES = frozenset({"bottleneck", "adapter", "router", "bias_mlp", "mod"})
+CLOSED_PLACES = frozenset({"bottleneck", "adapter", "router", "rel_pos", "mod"})
 
 # Norms are modules that hold no others; one that does is modulated by what it holds.
 NORM_BLOCKS = r"norm_attn_norm"
@@ -311,6 +311,8 @@ LINEAR_LAYER_MARKS = r"ssm_(?:alpha|beta|ba|f_a|f_b|g_a|g_b|conv1d_[qkv])"
 TOGETHER: tuple[tuple[frozenset[str], frozenset[str], dict[str, str]], ...] = (
     (frozenset({"w1", "w2"}), frozenset({"w3", "v1"}), {"w1": "mlp.up", "w2": "mlp.down"}),
     (frozenset({"w1", "w2", "c_proj"}), frozenset(), {"w1": "mlp.up", "w2": "mlp.gate"}),
+    (frozenset({"w0", "w1", "w2"}), frozenset(), {"w0": "mlp.gate", "w1": "mlp.up", "w2": "mlp.down"}),
+    (frozenset({"conv1", "conv2", "conv3"}), frozenset(), {"conv2": "mlp.conv2", "conv3": "mlp.down"}),
     (frozenset({"w12", "w3"}), frozenset(), {"w3": "mlp.down"}),
     (frozenset({"fc_1", "fc_2", "proj"}), frozenset(), {"fc_1": "mlp.gate", "fc_2": "mlp.up"}),
     (

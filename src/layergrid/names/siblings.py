@@ -29,10 +29,13 @@ def settle_layer(tensors: list[Settling]) -> None:
         if place in ("attn", "cross_attn"):
             _settle_heads(module, width)
         if place == "attn":
+            _settle_squeezed(module)
             if any(map(_LINEAR_MARK.fullmatch, module)):
                 _rename_place(module, "linear_attn")
             elif path[-1:] == ("multihead_attn",) and ((*path[:-1], "self_attn"), place, expert) in modules:
                 _rename_place(module, "cross_attn")
+        elif place == "router" and path[-1:] == ("gate",) and {"norm", "proj"} <= module.keys():
+            _set(module["proj"], "mlp.gate.proj")  # gMLP's gate over the tokens, which has a norm of its own
         elif place == "ssm":
             _settle_mixer(module)
         elif place == "mlp":
@@ -63,6 +66,12 @@ def _rename_place(module: Module, place: str) -> None:
     for tensors in module.values():
         if tensors[0].component.startswith("attn."):
             _set(tensors, place + tensors[0].component.removeprefix("attn"))
+
+
+def _settle_squeezed(module: Module) -> None:
+    """What calls itself attention and has but an `fc` weighs channels, as squeeze-and-excitation does."""
+    if module.keys() == {"fc"}:
+        _set(module["fc"], "attn.fc")
 
 
 def _settle_mixer(module: Module) -> None:
