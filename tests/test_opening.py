@@ -27,8 +27,8 @@ from layergrid.windows import Window
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
     """Small matrices are read in many parts."""
-    for module in (readable_module, tensor_spectrum):
-        monkeypatch.setattr(module, "PIECE", 1000)
+    monkeypatch.setattr(readable_module, "PIECE", 1000)
+    monkeypatch.setattr(tensor_spectrum, "_PANEL", 1000)
     monkeypatch.setattr(tensor_summary, "_TILE", 200)
 
 

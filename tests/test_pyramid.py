@@ -182,6 +182,30 @@ def test_parts_of_wide_rows_are_read_without_the_rest(monkeypatch):
         assert sum(read) == 100
 
 
+class Chunked:
+    """A matrix kept in chunks, as Zarr and dask keep theirs, that counts how often each is read."""
+
+    def __init__(self, cells, chunks):
+        self.cells, self.shape, self.dtype, self.chunks = cells, cells.shape, cells.dtype, chunks
+        self.reads = np.zeros(-(-cells.shape[0] // 32), int)
+
+    def __getitem__(self, part):
+        self.reads[part[0].start // 32 : -(-part[0].stop // 32)] += 1
+        return self.cells[part]
+
+
+@pytest.mark.parametrize("chunks", [(32, 50), ((32, 32, 32, 32), (50, 50))])
+def test_chunks_are_read_once_or_twice(chunks):
+    source = Chunked(matrix(128, 100), chunks)
+    with Pyramid(source) as made:
+        source.reads[:] = 0
+        made.wait()
+        assert source.reads.max() <= 2
+        assert_same(
+            made.window(Window(0, 128, 0, 100, 8, 8)).values, direct(source.cells, Window(0, 128, 0, 100, 8, 8), "mean")
+        )
+
+
 def test_the_overview_shows_what_has_been_read_and_says_so():
     held = Held(matrix(64, 32))
     held.free.set()

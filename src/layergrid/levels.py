@@ -153,8 +153,8 @@ class Levels:
         part = self[source][slice(rows.start * tall, bottom), slice(columns.start * wide, right)]
         if tall == wide == 1:
             return part
-        last_row = _last_share(self.cells[0], source.row_factor) if bottom == height else 1.0
-        last_column = _last_share(self.cells[1], source.column_factor) if right == width else 1.0
+        last_row = last_share(self.cells[0], source.row_factor) if bottom == height else 1.0
+        last_column = last_share(self.cells[1], source.column_factor) if right == width else 1.0
         return reduce_blocks(part, tall, wide, last_row, last_column)
 
     def _at(self, level: Level, offset: int) -> Blocks:
@@ -177,6 +177,6 @@ def block_bytes(dtype: Any, counted: bool) -> int:
     return 3 * int(np.dtype(dtype).itemsize) + (4 if counted else 0)
 
 
-def _last_share(cells: int, factor: int) -> float:
+def last_share(cells: int, factor: int) -> float:
     """Size of the last block along an axis, as a share of the others'."""
     return ((cells - 1) % factor + 1) / factor

@@ -170,6 +170,7 @@ class Difference:
         self._first, self._second = first, second
         self.shape = first.shape
         self.transposed = first.transposed
+        self.chunk_rows = max(first.chunk_rows, second.chunk_rows)
         self.dtype = _float_type(first.dtype, second.dtype)
         known = first.identity and second.identity
         self.identity = f"{second.identity}\nminus\n{first.identity}" if known else ""

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from layergrid.kept_levels import KeptLevels
-from layergrid.levels import Level, Levels, Plan, block_bytes, levels_bytes, plan_levels
+from layergrid.levels import Level, Levels, Plan, block_bytes, last_share, levels_bytes, plan_levels
 from layergrid.readable import PIECE, Readable, Stopped, parts, readable
 from layergrid.tensor import widen
-from layergrid.windows import Blocks, Window, empty_blocks, reduce_cells
+from layergrid.windows import Blocks, Window, empty_blocks, reduce_blocks, reduce_cells
 
 MOST_BYTES = 640 << 20
 """Of levels held in memory, unless more are asked for."""
@@ -208,7 +208,7 @@ class Pyramid:
         )
         across = slice(columns.start * level.column_factor, min(columns.stop * level.column_factor, cells[1]))
         down = slice(rows.start * level.row_factor, min(rows.stop * level.row_factor, cells[0]))
-        for part in parts(down, across, level.row_factor, level.column_factor):
+        for part in parts(down, across, level.row_factor, level.column_factor, self._source.chunk_rows):
             if stop is not None and stop.is_set():
                 raise Stopped("the window is no longer wanted")
             self._build.check()
@@ -250,7 +250,7 @@ class _Build:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._progress: list[Callable[[int, int], None]] = []
-        self._bands = _bands(source.shape, plan)
+        self._bands = _bands(source, plan)
         self._next = 0
         self._open = len(self._bands)
         self._rows_read = 0
@@ -351,7 +351,7 @@ class _Build:
             max(level.row_factor for level in self._plan.from_cells),
             max(level.column_factor for level in self._plan.from_cells),
         )
-        for part in parts(band, slice(0, self._source.shape[1]), *multiples):
+        for part in parts(band, slice(0, self._source.shape[1]), *multiples, self._source.chunk_rows):
             if self._stop.is_set():
                 return False
             self._reduce_cells(*part)
@@ -366,9 +366,21 @@ class _Build:
     def _reduce_cells(self, rows: slice, columns: slice) -> None:
         codes = self._source.read(rows, columns)
         gone = None if self._absent is None else self._absent[rows, columns]
-        for level in self._plan.from_cells:
-            part = (_blocks_of(rows, level.row_factor), _blocks_of(columns, level.column_factor))
-            _reduce_codes(codes, self._source.dtype, gone, level, self.levels[level][part])
+        wanted = {
+            level: self.levels[level][_blocks_of(rows, level.row_factor), _blocks_of(columns, level.column_factor)]
+            for level in self._plan.from_cells
+        }
+        common = Level(min(level.row_factor for level in wanted), min(level.column_factor for level in wanted))
+        if len(wanted) == 1 or common.size == 1:
+            for level, into in wanted.items():
+                _reduce_codes(codes, self._source.dtype, gone, level, into)
+            return
+        # All are made of blocks that are made once: reading cells takes most of the time.
+        made = reduce_cells(codes, self._source.dtype, common.row_factor, common.column_factor, absent=gone)
+        edges = last_share(rows.stop, common.row_factor), last_share(columns.stop, common.column_factor)
+        for level, into in wanted.items():
+            ratios = level.row_factor // common.row_factor, level.column_factor // common.column_factor
+            into.fill(reduce_blocks(made, *ratios, *edges))
 
     def _finish_band(self, band: slice) -> None:
         with self._lock:
@@ -405,11 +417,12 @@ def _reduce_codes(codes: np.ndarray, dtype: str, absent: np.ndarray | None, leve
     into.fill(Blocks(values, values, values, None if absent is None else (~absent).astype(np.int32)))
 
 
-def _bands(cells: tuple[int, int], plan: Plan) -> list[slice]:
+def _bands(source: Readable, plan: Plan) -> list[slice]:
     """Rows that are read as one: whole blocks of the overview and of every level that is made of cells."""
+    rows, columns = source.shape
     multiple = max(level.row_factor for level in [*plan.from_cells, plan.overview])
-    height = max(1, PIECE // (cells[1] * multiple)) * multiple
-    return [slice(top, min(top + height, cells[0])) for top in range(0, cells[0], height)]
+    height = max(1, PIECE // (columns * multiple), -(-source.chunk_rows // multiple)) * multiple
+    return [slice(top, min(top + height, rows)) for top in range(0, rows, height)]
 
 
 def _blocks_of(cells: slice, factor: int) -> slice:

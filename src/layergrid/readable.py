@@ -11,8 +11,8 @@ import numpy as np
 
 from layergrid.tensor import STORAGE, Tensor, as_tensor
 
-PIECE = 1 << 20
-"""Cells read at a time where more are needed: 2 to 8 MB."""
+PIECE = 1 << 18
+"""Cells read at a time where more are needed: half a megabyte to two. More at once go through slower caches."""
 
 # Bytes that are read in the time that a further call takes: rows are read whole where less lies between the parts.
 _GAP_BYTES = 1 << 15
@@ -41,6 +41,10 @@ class Readable(Protocol):
     @property
     def identity(self) -> str:
         """A text that changes when what is stored does; "" where nothing of the kind is known."""
+
+    @property
+    def chunk_rows(self) -> int:
+        """As many rows are read from the store whenever one is: 1, or those of a compressed chunk."""
 
     def read(self, rows: slice, columns: slice) -> np.ndarray:
         """A part, in the storage form of `dtype`; slices with a start and a stop within the shape."""
@@ -93,12 +97,21 @@ class ArrayPart:
         self.transposed = transposed
         self.dtype = as_tensor(np.empty((0, 0), array.dtype), "matrix").dtype
         self.identity = _file_identity(array) if isinstance(array, np.memmap) else ""
+        self.chunk_rows = _chunk_rows(array)
 
     def read(self, rows: slice, columns: slice) -> np.ndarray:
         """See `Readable`."""
         part = np.asarray(self._array[rows, columns])
         native = part.astype(part.dtype.newbyteorder("="), copy=False)
         return native.view(STORAGE[self.dtype])
+
+
+def _chunk_rows(array: Any) -> int:
+    """The rows of a chunk: Zarr tells one number an axis, dask one for each chunk."""
+    chunks = getattr(array, "chunks", None)
+    if not chunks:
+        return 1
+    return max(chunks[0]) if isinstance(chunks[0], tuple) else int(chunks[0])
 
 
 def _file_identity(array: np.memmap[Any, Any]) -> str:
@@ -124,6 +137,7 @@ class StoredRows:
     tensor: Tensor
     identity: str = ""
     transposed: bool = False
+    chunk_rows: int = 1
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -159,16 +173,17 @@ class StoredRows:
 
 
 def parts(
-    rows: slice, columns: slice, row_multiple: int = 1, column_multiple: int = 1
+    rows: slice, columns: slice, row_multiple: int = 1, column_multiple: int = 1, chunk_rows: int = 1
 ) -> Iterator[tuple[slice, slice]]:
     """Cut a part of a matrix into smaller ones of about `PIECE` cells, each but the last ones a multiple long.
 
-    Whole rows, which are read in one piece, unless the fewest possible are many cells.
+    Whole rows, which are read in one piece, unless the fewest possible are many cells; at least about as many as a
+    chunk of the store has, which would be read again otherwise.
     """
     width = max(1, columns.stop - columns.start)
-    if width * row_multiple > 4 * PIECE:
+    if width * row_multiple > 16 * PIECE:
         width = max(1, PIECE // (row_multiple * column_multiple)) * column_multiple
-    height = max(1, PIECE // (width * row_multiple)) * row_multiple
+    height = max(1, PIECE // (width * row_multiple), -(-chunk_rows // row_multiple)) * row_multiple
     for top in range(rows.start, rows.stop, height):
         for left in range(columns.start, columns.stop, width):
             yield slice(top, min(top + height, rows.stop)), slice(left, min(left + width, columns.stop))

@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from layergrid.readable import PIECE, Readable, Stopped, parts
+from layergrid.readable import Readable, Stopped, parts
 from layergrid.tensor import widen
 
+_PANEL = 1 << 20  # entries, as float64
 _GRAM_SHARE = 0.6  # of the time, as a rule; the eigenvalues take the rest
 
 
@@ -43,7 +44,7 @@ def singular_values(
     rows, columns = matrix.shape
     short, long = min(rows, columns), max(rows, columns)
     gram = np.zeros((short, short))
-    step = max(1, PIECE // short)
+    step = max(1, _PANEL // short)
     for start in range(0, long, step):
         _check(stop)
         panel = slice(start, min(start + step, long))
@@ -66,7 +67,7 @@ def singular_values(
 def _exponent(matrix: Readable, stop: threading.Event | None) -> int:
     """A power of two that brings all entries to about 1: no square then leaves the range of float64."""
     largest = 0.0
-    for part in parts(slice(0, matrix.shape[0]), slice(0, matrix.shape[1])):
+    for part in parts(slice(0, matrix.shape[0]), slice(0, matrix.shape[1]), chunk_rows=matrix.chunk_rows):
         _check(stop)
         largest = max(largest, float(np.abs(matrix.read(*part)).max()))
     return math.frexp(largest)[1] if 0 < largest < math.inf else 0

@@ -74,7 +74,7 @@ def summarize(
     """
     watch = _Watch(stop, progress, matrix.shape[0] * matrix.shape[1])
     sums = _Sums(matrix)
-    for rows, columns in parts(slice(0, matrix.shape[0]), slice(0, matrix.shape[1])):
+    for rows, columns in parts(slice(0, matrix.shape[0]), slice(0, matrix.shape[1]), chunk_rows=matrix.chunk_rows):
         watch.advance((rows.stop - rows.start) * (columns.stop - columns.start))
         sums.add(matrix.read(rows, columns), rows.start, columns.start)
     flat = flat_tensor(matrix, watch.check)
@@ -237,7 +237,7 @@ class _Sums:
 def _histogram(matrix: Readable, low: float, high: float, watch: _Watch) -> np.ndarray:
     """Counts in equal bins, in a second pass."""
     counts = np.zeros(BINS, np.int64)
-    for rows, columns in parts(slice(0, matrix.shape[0]), slice(0, matrix.shape[1])):
+    for rows, columns in parts(slice(0, matrix.shape[0]), slice(0, matrix.shape[1]), chunk_rows=matrix.chunk_rows):
         watch.check()
         values = widen(matrix.read(rows, columns), matrix.dtype).reshape(-1)
         for start in range(0, values.size, _TILE):
