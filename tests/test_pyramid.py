@@ -20,6 +20,7 @@ from layergrid.kept_levels import KeptLevels
 from layergrid.levels import Level, plan_levels
 from layergrid.pyramid import Closed, Pyramid
 from layergrid.readable import Stopped
+from layergrid.sharing import side_by_side
 from layergrid.tensor import Tensor, as_tensor
 from layergrid.windows import AGGREGATES, Window, reduce_cells
 
@@ -31,6 +32,7 @@ def _small(monkeypatch):
     monkeypatch.setattr(levels, "_COARSEST", 8)
     monkeypatch.setattr(levels, "_LONG", 300)
     monkeypatch.setattr(levels, "_FINEST_LONG", 8)
+    monkeypatch.setattr(levels, "_SKEWED", 4)
     for module in (readable, pyramid):
         monkeypatch.setattr(module, "PIECE", 256)
 
@@ -335,6 +337,34 @@ def test_levels_take_at_most_a_third_of_the_matrix_and_no_more_than_is_allowed()
             assert levels.levels_bytes(cells, list(plan.sources), np.float32, False) <= budget + 64 * 40
             for level, source in plan.sources.items():
                 assert source is None or source.divides(level)
+
+
+def test_a_tall_matrix_has_levels_in_its_own_proportions():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(levels, "OVERVIEW", 1024)
+        patch.setattr(levels, "_COARSEST", 512)
+        plan = plan_levels((152_064, 8192), 12, 640 << 20)
+        assert plan.overview == Level(256, 8)
+        assert Level(64, 2) in plan.sources
+        assert Level(8, 8) in plan.sources
+        assert plan_levels((8192, 152_064), 12, 640 << 20).overview == Level(8, 256)
+        assert Level(8, 16) not in plan_levels((4096, 14336), 12, 640 << 20).sources
+
+
+def test_work_is_shared_and_the_first_error_ends_it():
+    done = []
+    side_by_side(done.append, range(100), threads=4)
+    assert sorted(done) == list(range(100))
+    side_by_side(done.append, [])
+    tried = []
+
+    def refuse(item):
+        tried.append(item)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        side_by_side(refuse, range(100))
+    assert len(tried) <= 2
 
 
 def test_the_finest_level_is_4_by_4_where_there_is_room():

@@ -18,10 +18,16 @@ OVERVIEW = 1024
 _FINEST = 4
 # Levels below this are no cheaper to ask than to make from the one before.
 _COARSEST = 512
+# A matrix so much longer than wide (or wider than long) also has levels of blocks that are so in proportion, as a
+# window that shows it in both directions needs them, at every zoom.
+_SKEWED = 8
 # A matrix longer than this also has levels that are reduced along its length only, from such blocks on. A window
 # of a few columns over all its rows would have to read too many cells otherwise.
 _LONG = 1 << 15
 _FINEST_LONG = 64
+# Of the bytes allowed, those that skewed and long levels may take; the rest is for the usual ones.
+_SKEWED_SHARE = 0.3
+_LONG_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -69,24 +75,40 @@ def plan_levels(cells: tuple[int, int], block_bytes: int, budget_bytes: int) -> 
     """
     overview = Level(level_factor(cells[0], OVERVIEW), level_factor(cells[1], OVERVIEW))
     budget_bytes -= _size(overview, cells) * block_bytes
-    long: list[list[Level]] = []
-    for length, rows in ((cells[0], True), (cells[1], False)):
-        if length > _LONG:
-            factors = _factors(_FINEST_LONG, length)
-            long.append([Level(factor, 1) if rows else Level(1, factor) for factor in factors])
-    # The long ones get half of the room at most, as windows of both sides' proportions are the usual ones.
-    chosen = [_fitting(chain, cells, block_bytes, budget_bytes // (2 * len(long))) for chain in long]
-    budget_bytes -= sum(_size(level, cells) for chain in chosen for level in chain) * block_bytes
+    chains = [
+        _fitting(chain, cells, block_bytes, int(budget_bytes * share))
+        for chain, share in ((_skewed(overview), _SKEWED_SHARE), *((chain, _LONG_SHARE) for chain in _long(cells)))
+    ]
+    budget_bytes -= sum(_size(level, cells) for chain in chains for level in chain) * block_bytes
     usual = [Level(factor, factor) for factor in _factors(_FINEST, max(cells))]
-    chosen.insert(0, _fitting(usual, cells, block_bytes, budget_bytes))
+    chains.insert(0, _fitting(usual, cells, block_bytes, budget_bytes))
     sources: dict[Level, Level | None] = {}
-    for chain in chosen:
+    for chain in chains:
         for index, level in enumerate(chain):
-            sources[level] = chain[index - 1] if index else None
+            sources.setdefault(level, chain[index - 1] if index else None)
     # The overview follows the reading, so it is made of what is made of the cells.
     finest = [level for level, source in sources.items() if source is None and level != overview]
     sources[overview] = _coarsest(finest, overview)
     return Plan(overview, sources)
+
+
+def _skewed(overview: Level) -> list[Level]:
+    """Levels of blocks in the proportions of the overview's, where those are far from square."""
+    short = min(overview.row_factor, overview.column_factor)
+    tall, wide = overview.row_factor // short, overview.column_factor // short
+    if max(tall, wide) < _SKEWED:
+        return []
+    return [Level(tall * factor, wide * factor) for factor in _factors(1, short * _COARSEST)]
+
+
+def _long(cells: tuple[int, int]) -> list[list[Level]]:
+    """Levels that are reduced along one axis only, for each axis that is long."""
+    chains = []
+    if cells[0] > _LONG:
+        chains.append([Level(factor, 1) for factor in _factors(_FINEST_LONG, cells[0])])
+    if cells[1] > _LONG:
+        chains.append([Level(1, factor) for factor in _factors(_FINEST_LONG, cells[1])])
+    return chains
 
 
 def _factors(first: int, length: int) -> list[int]:

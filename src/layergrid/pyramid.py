@@ -18,6 +18,7 @@ import numpy as np
 from layergrid.kept_levels import KeptLevels
 from layergrid.levels import Level, Levels, Plan, block_bytes, last_share, levels_bytes, plan_levels
 from layergrid.readable import PIECE, Readable, Stopped, parts, readable
+from layergrid.sharing import side_by_side
 from layergrid.tensor import widen
 from layergrid.windows import Blocks, Window, empty_blocks, reduce_blocks, reduce_cells
 
@@ -208,7 +209,8 @@ class Pyramid:
         )
         across = slice(columns.start * level.column_factor, min(columns.stop * level.column_factor, cells[1]))
         down = slice(rows.start * level.row_factor, min(rows.stop * level.row_factor, cells[0]))
-        for part in parts(down, across, level.row_factor, level.column_factor, self._source.chunk_rows):
+
+        def read(part: tuple[slice, slice]) -> None:
             if stop is not None and stop.is_set():
                 raise Stopped("the window is no longer wanted")
             self._build.check()
@@ -218,6 +220,8 @@ class Pyramid:
                 _shifted(_blocks_of(part[1], level.column_factor), columns.start),
             )
             _reduce_codes(self._source.read(*part), self._source.dtype, gone, level, made[place])
+
+        side_by_side(read, parts(down, across, level.row_factor, level.column_factor, self._source.chunk_rows))
         return made
 
     def _shown(
