@@ -8,6 +8,7 @@ import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
+import dask.array
 import hypothesis.strategies as st
 import ml_dtypes
 import numpy as np
@@ -123,6 +124,7 @@ def test_a_window_of_many_cells_waits_for_the_levels(monkeypatch):
         lambda cells: cells.astype(">f4"),
         lambda cells: cells[::2, ::3],
         lambda cells: zarr.create_array({}, data=cells, chunks=(50, 30)),
+        lambda cells: dask.array.from_array(cells, chunks=(50, 30)),
         lambda cells: as_tensor(cells, "w"),
         lambda cells: cells.astype(ml_dtypes.bfloat16),
         lambda cells: cells.astype(ml_dtypes.float8_e4m3fn),

@@ -25,7 +25,8 @@ from layergrid.windows import Blocks, Window, empty_blocks, reduce_blocks, reduc
 MOST_BYTES = 640 << 20
 """Of levels held in memory, unless more are asked for."""
 
-# A window of more cells than these waits for the levels: 16 million take about 40 ms (benchmarks/windows.md).
+# While levels are made, a window of more cells than these waits for them; others are made of the cells at once, which
+# takes less than the tenth of a second that a picture may (benchmarks/windows.md).
 _MOST_READ = 1 << 24
 
 

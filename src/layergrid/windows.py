@@ -21,8 +21,8 @@ from layergrid.tensor import widen
 AGGREGATES = ("mean", "min", "max", "extreme")
 """What a block shows of its cells; "extreme" is the value farthest from the center, of two the larger one."""
 
-# Cells reduced at a time: the arrays in between then stay in the second-level cache, and are small enough not
-# to be mapped and unmapped each time. Four times as many take twice as long (benchmarks/windows.md).
+# Cells reduced at a time: the arrays in between then stay in the second-level cache, and are small enough for the
+# allocator to use them again instead of mapping new ones.
 _TILE = 1 << 16
 
 
