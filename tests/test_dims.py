@@ -465,6 +465,12 @@ def test_a_figure_says_which_page_it_is_of():
     assert grid.figure().get_title(loc="left") == "Root mean square, step 400"
 
 
+def test_a_saved_page_says_what_rows_and_columns_are(tmp_path):
+    text = LayerGrid(RUN, rows="step").save(tmp_path / "page.html").read_text()
+    state = json.loads(text.split('id="layergrid-state">')[1].split("</script>")[0])
+    assert state["_axes"] == ["step", "component"]
+
+
 # What travels.
 
 

@@ -680,7 +680,8 @@ class LayerGrid(anywidget.AnyWidget):
 
 _ESM = bundle.module()
 # What an exported page needs of the state: not the page's own code, nor what ipywidgets keeps.
-_PAGE_STATE = LayerGrid._FROM_PAGE | {
-    *("origin", "title", "units", "_values", "_dtype", "_shape", "_absent", "_layers", "_components"),
-    *("_parameters", "_lut", "_lut_diverging", "_notice", "_selectors", "_held", "_follows", "_far", "_findings"),
-}
+_PAGE_STATE = (
+    frozenset(LayerGrid.class_trait_names(sync=True))
+    - frozenset(anywidget.AnyWidget.class_trait_names(sync=True))
+    - {"_esm"}
+)
