@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from layergrid.names import Address as Address
     from layergrid.names import parse_name as parse_name
     from layergrid.names import parse_names as parse_names
+    from layergrid.opened import tensor_grid as tensor_grid
     from layergrid.reading import read as read
     from layergrid.recipes import recipe as recipe
     from layergrid.scanning import scan as scan
@@ -49,6 +50,7 @@ _HOME = {
     "read": "layergrid.reading",
     "recipe": "layergrid.recipes",
     "scan": "layergrid.scanning",
+    "tensor_grid": "layergrid.opened",
 }
 
 __all__ = [
@@ -69,6 +71,7 @@ __all__ = [
     "read",
     "recipe",
     "scan",
+    "tensor_grid",
 ]
 
 

@@ -33,6 +33,8 @@ def as_pages(
     columns: DimNames | None = None,
 ) -> Pages:
     """The pages of any data; see `layergrid.LayerGrid`. Input of two dims that asks for no more costs no more."""
+    if isinstance(x, Pages):
+        return x
     if holds_tensors(x):
         from layergrid.scanning import FIRST_LOOK, scan
 

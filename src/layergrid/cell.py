@@ -31,8 +31,8 @@ def cell_at(matrix: Matrix, row: int, column: int) -> Cell:
     return Cell(matrix.layers[row], matrix.components[column], float(matrix.values[row, column]), name)
 
 
-def cell_of(matrix: Matrix, layer: Label, component: str) -> Cell:
-    """The cell at two labels of a matrix.
+def place_of(matrix: Matrix, layer: Label, component: str) -> tuple[int, int]:
+    """Row and column at two labels of a matrix.
 
     Raises
     ------
@@ -43,4 +43,4 @@ def cell_of(matrix: Matrix, layer: Label, component: str) -> Cell:
         raise KeyError(unknown("layer", layer, matrix.layers))
     if component not in matrix.components:
         raise KeyError(unknown("component", component, matrix.components))
-    return cell_at(matrix, matrix.layers.index(layer), matrix.components.index(component))
+    return matrix.layers.index(layer), matrix.components.index(component)

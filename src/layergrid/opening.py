@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,9 @@ class OpenTensor:
         self.matrix = matrix
         self.name = name
         """Full parameter name, with the rows where it is a part of a tensor; "" where unknown."""
-        self.pyramid = Pyramid(matrix, cache=cache)
-        self.shape = self.pyramid.shape
+        self._cache = cache
+        rows, columns = matrix.shape
+        self.shape = (columns, rows) if matrix.transposed else (rows, columns)
         """Rows (outputs) and columns (inputs) as they are shown."""
         self.stored_shape = stored_shape or matrix.shape
         self.dtype = matrix.dtype
@@ -51,6 +53,11 @@ class OpenTensor:
         """Where it comes from: a path, a URL, a class name."""
         self.divisions = tuple(divisions)
         self._stop = threading.Event()
+
+    @cached_property
+    def pyramid(self) -> Pyramid:
+        """Answers windows; made when first asked for, and gone when this is closed."""
+        return Pyramid(self.matrix, cache=self._cache)
 
     def summary(
         self, metrics: Sequence[str] = METRICS, progress: Callable[[float], None] | None = None
@@ -72,7 +79,8 @@ class OpenTensor:
     def close(self) -> None:
         """Stop everything and free it."""
         self._stop.set()
-        self.pyramid.close()
+        if "pyramid" in self.__dict__:
+            self.pyramid.close()
 
     def __enter__(self) -> OpenTensor:
         return self

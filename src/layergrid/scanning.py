@@ -101,6 +101,8 @@ def scan(
         "skipped": "\n".join(f"{name}: {reason}" for name, reason in skipped.items()),
         "non_finite": "\n".join(_non_finite(cells, numbers)),
     }
+    for variable in dataset.data_vars.values():  # a metric taken alone still knows whose it is
+        variable.attrs["source"] = opened.label
     return dataset
 
 

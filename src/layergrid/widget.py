@@ -11,20 +11,20 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import anywidget
 import traitlets as t
 
 from layergrid import bundle, colormaps, outputs
-from layergrid.arranging import DimNames, Dims, as_pages
+from layergrid.arranging import DimNames, Dims, as_pages, holds_tensors
 from layergrid.background import Background
 from layergrid.callbacks import Callbacks
-from layergrid.cell import Cell, cell_at, cell_of
+from layergrid.cell import Cell, cell_at, place_of
 from layergrid.choices import selected_cells, shown_components, shown_layers
 from layergrid.cube import Coordinate
 from layergrid.data import matrix_to_dataarray
-from layergrid.matrix import Label
+from layergrid.matrix import Label, Matrix
 from layergrid.messages import (
     Cancel,
     Click,
@@ -55,8 +55,10 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
+    from layergrid.behind import Behind
     from layergrid.far import Far
     from layergrid.findings import Insights
+    from layergrid.opened import TensorGrid
 
 _log = logging.getLogger(__name__)
 
@@ -102,6 +104,8 @@ class LayerGrid(anywidget.AnyWidget):
     browser_cells : the page holds all cells of a matrix of no more than these, which arrive behind an overview; of a
         larger one it asks for what is in view. Matrices up to 4 MB travel at once in any case
     still : put a still picture beside the widget, for viewers that run no code (GitHub, nbviewer, PDF)
+    source : the model that the cells are of, so that `open` can open their tensors: a path, a URL, a module, a mapping
+        of arrays. By default `data`, if that is a model, or what a scan says it was made of
     insights : list findings beside the grid, and check claims there. They are computed on a thread of their own once
         the page has painted; a grid of more than 47,031 (61 x 771) cells is analysed only on request
 
@@ -241,8 +245,11 @@ class LayerGrid(anywidget.AnyWidget):
         still: bool = True,
         browser_cells: int = MOST_HELD_CELLS,
         insights: bool = True,
+        source: Any = None,
     ) -> None:
         self._background = Background()
+        self._source = data if source is None and holds_tensors(data) else source
+        self._behind: Behind | None = None
         pages = as_pages(data, layers=layers, components=components, dims=dims, rows=rows, columns=columns)
         self._browser_cells = browser_cells
         self._pages, self._far_cells, traits = self._packed(pages, 0, 0)
@@ -377,7 +384,48 @@ class LayerGrid(anywidget.AnyWidget):
         KeyError
             If the grid has no such layer or component.
         """
-        return cell_of(self._matrix, layer, component)
+        return self._cell_at(*place_of(self._matrix, layer, component))
+
+    @overload
+    def open(self) -> None: ...
+
+    @overload
+    def open(self, layer: Label, component: str) -> TensorGrid: ...
+
+    def open(self, layer: Label | None = None, component: str | None = None) -> TensorGrid | None:
+        """Open the tensor of a cell: a grid of its own entries, see `layergrid.tensor_grid`.
+
+        Without arguments, open the connection to the page, as ipywidgets does when a widget is made.
+
+        Raises
+        ------
+        KeyError
+            If the grid has no such layer or component, or its model no tensor for it.
+        ValueError
+            If the cell is absent, if the grid does not know its tensors (see `source`), or if they cannot be read.
+        """
+        if layer is None and component is None:
+            super().open()
+            return None
+        if layer is None or component is None:
+            raise TypeError(f"open takes a layer and a component, got layer={layer!r}, component={component!r}")
+        return self._open_at(*place_of(self._matrix, layer, component))
+
+    def _open_at(self, row: int, column: int) -> TensorGrid:
+        from layergrid.behind import Behind
+        from layergrid.opened import TensorGrid
+
+        with self._lock:
+            matrix, position = self._matrix, self.position
+            if self._behind is None:
+                self._behind = Behind(matrix.source if self._source is None else self._source)
+        cell = cell_at(matrix, row, column)
+        if matrix.absent is not None and matrix.absent[row, column]:
+            raise ValueError(f"layer {cell.layer!r} has no {cell.component!r}: the cell is absent and has no tensor")
+        return TensorGrid(self._behind.open(cell, position))
+
+    def _cell_at(self, row: int, column: int) -> Cell:
+        return cell_at(self._matrix, row, column)
 
     def on_click(self, fn: Callable[[Cell], object], remove: bool = False) -> None:
         """Call ``fn(cell)`` whenever a cell is clicked, or Enter is pressed on it; with `remove`, no longer.
@@ -400,7 +448,7 @@ class LayerGrid(anywidget.AnyWidget):
         """
         from layergrid import export
 
-        axes: matplotlib.axes.Axes = export.figure(self._matrix, self._view(), ax)
+        axes: matplotlib.axes.Axes = export.figure(*self._pictured(), ax)
         return axes
 
     def save(self, path: str | Path) -> Path:
@@ -427,7 +475,7 @@ class LayerGrid(anywidget.AnyWidget):
             page = export.html_page(state, bundle.PATH.read_text(encoding="utf-8"), self.title)
             path.write_text(page, encoding="utf-8")
         else:
-            export.save(self._matrix, self._view(), path)
+            export.save(*self._pictured(), path)
         return path
 
     def close(self) -> None:
@@ -438,6 +486,10 @@ class LayerGrid(anywidget.AnyWidget):
             self._far_cells.close()
             self._far_cells = None
         self.__dict__.pop("_repr_mimebundle_", None)  # ipywidgets forbids to show a closed widget again
+
+    def _pictured(self) -> tuple[Matrix, View]:
+        """What pictures and tables show, and how."""
+        return self._matrix, self._view()
 
     def _view(self) -> View:
         return View(
@@ -467,7 +519,7 @@ class LayerGrid(anywidget.AnyWidget):
         self._panel.shown()
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         if self._still:
-            data["image/png"] = base64.b64encode(still_png(self._matrix, self._view())).decode("ascii")
+            data["image/png"] = base64.b64encode(still_png(*self._pictured())).decode("ascii")
         return data, metadata
 
     # What is checked.
@@ -593,7 +645,7 @@ class LayerGrid(anywidget.AnyWidget):
                 self.send(error_reply(waiting, str(error)))
             return
         if isinstance(request, Click):
-            self._call(self._clicked, cell_at(self._matrix, request.row, request.column))
+            self._call(self._clicked, self._cell_at(request.row, request.column))
         elif isinstance(request, PageRequest):
             # Reading may take long, and messages are handled where the user's cells run, unless a host has subshells.
             self._background.run(partial(self._send_page, request))
