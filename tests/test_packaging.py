@@ -57,14 +57,20 @@ def test_the_wheel_holds_the_bundle_of_these_sources(built):
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         assert wheel.read(STAMP).decode().strip() == hash_by_node(ROOT / "js")
         bundle = [name for name in wheel.namelist() if name.startswith("layergrid/static/") and name != STAMP]
-        assert "layergrid/static/widget.js" in bundle
+        assert {"layergrid/static/widget.js", "layergrid/static/loader.js"} <= set(bundle)
         assert sum(len(gzip.compress(wheel.read(name), 9)) for name in bundle) <= LIMIT_BYTES
 
 
 def test_the_sdist_holds_the_bundle_and_what_it_is_made_from(built):
     with tarfile.open(next(built.glob("*.tar.gz"))) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
-    assert {f"src/{STAMP}", "src/layergrid/static/widget.js", "js/src/index.ts", "js/package-lock.json"} <= names
+    assert {
+        f"src/{STAMP}",
+        "src/layergrid/static/widget.js",
+        "src/layergrid/static/loader.js",
+        "js/src/index.ts",
+        "js/package-lock.json",
+    } <= names
     assert not any("node_modules" in name for name in names)
 
 

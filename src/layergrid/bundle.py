@@ -1,26 +1,60 @@
-"""The browser's half of the widget: one ES module, built from js/ when the package is built."""
+"""The browser's half of the widget: ES modules built from js/ when the package is built."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-PATH = Path(__file__).parent / "static" / "widget.js"
+_STATIC = Path(__file__).parent / "static"
 
 
-def module() -> str | Path:
-    """The module's text; in development (ANYWIDGET_HMR set) its path, so that a rebuilt one redraws open notebooks.
-
-    Text is what a release needs: a module read from a file keeps every widget alive (anywidget#929).
+def code() -> str:
+    """The widget's code, as text of one ES module.
 
     Raises
     ------
     ImportError
         If the bundle has not been built.
     """
-    if not PATH.exists():
+    return _built("widget.js").read_text(encoding="utf-8")
+
+
+class Modules:
+    """What goes with a grid as its module, and as the code that the module may need.
+
+    The first grid has all the code as its module. A page that has it shares it, so that for later grids a loader of
+    a few lines serves; the code goes with them as bytes, for pages that have it not. In development (ANYWIDGET_HMR
+    set) the module is a path, so that a rebuilt one redraws open notebooks; a module read from a file keeps every
+    widget alive (anywidget#929), so a release has text.
+
+    Raises
+    ------
+    ImportError
+        If the bundle has not been built.
+    """
+
+    def __init__(self) -> None:
+        self._development = bool(os.environ.get("ANYWIDGET_HMR"))
+        self._first = True
+        self._code = code()
+        self._bytes = self._code.encode()
+        self._loader = _built("loader.js").read_text(encoding="utf-8")
+
+    def next(self) -> tuple[str | Path, bytes]:
+        """Module and code of the next grid."""
+        if self._development:
+            return _built("widget.js"), b""
+        if self._first:
+            self._first = False
+            return self._code, b""
+        return self._loader, self._bytes
+
+
+def _built(name: str) -> Path:
+    path = _STATIC / name
+    if not path.exists():
         raise ImportError(
-            f"the browser bundle {PATH.name} is missing; in a checkout run `pip install -e .`, "
+            f"the browser bundle {name} is missing; in a checkout run `pip install -e .`, "
             "or `npm ci && npm run build` in js/"
         )
-    return PATH if os.environ.get("ANYWIDGET_HMR") else PATH.read_text(encoding="utf-8")
+    return path

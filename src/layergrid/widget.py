@@ -171,8 +171,9 @@ class LayerGrid(anywidget.AnyWidget):
     scale_over = t.Enum(["page", "all"], "page").tag(sync=True)
     """Whether the color domain fits the shown page or all pages of the shown metric, until it is set by hand."""
 
-    # The module for the page; a trait of the class, so that the text is held once for all grids.
+    # The module for the page, and the code that it may need; see `layergrid.bundle.Modules`.
     _esm = t.Any().tag(sync=True)
+    _code = t.Bytes().tag(sync=True)
 
     # To the page only. float32 or float64 (`_dtype`), little-endian, row-major, of shape `_shape`; layer 0 first.
     _values = t.Bytes().tag(sync=True)
@@ -261,6 +262,7 @@ class LayerGrid(anywidget.AnyWidget):
         self._layout: dict[str, Any] = {"dims": dims, "rows": rows, "columns": columns}
         low, high, middle = self._pages.domain(0, scale_over, vmin, vmax)
         texts = {"title": title, "units": units}
+        module, code = _MODULES.next()
         self._panel = Panel(
             matrix,
             wanted=insights,
@@ -290,7 +292,8 @@ class LayerGrid(anywidget.AnyWidget):
                 _fitted=vmin is None and vmax is None and center is None,
                 _follows=[name for name, text in texts.items() if text is None],
                 _findings=self._panel.state(),
-                _esm=_ESM,
+                _esm=module,
+                _code=code,
                 **traits,
             )
         self.on_msg(self._receive)
@@ -472,7 +475,7 @@ class LayerGrid(anywidget.AnyWidget):
             state = {name: value for name, value in self.get_state().items() if name in _PAGE_STATE}
             if self._held not in (ALL_PAGES, self._page):
                 state |= packed_page(self._pages, self._page)
-            page = export.html_page(state, bundle.PATH.read_text(encoding="utf-8"), self.title)
+            page = export.html_page(state, bundle.code(), self.title)
             path.write_text(page, encoding="utf-8")
         else:
             export.save(*self._pictured(), path)
@@ -730,7 +733,7 @@ class LayerGrid(anywidget.AnyWidget):
                 super().__setattr__(name, value)
 
 
-_ESM = bundle.module()
+_MODULES = bundle.Modules()
 # What an exported page needs of the state: not the page's own code, nor what ipywidgets keeps.
 _PAGE_STATE = (
     frozenset(LayerGrid.class_trait_names(sync=True))

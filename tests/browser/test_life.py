@@ -170,3 +170,12 @@ def test_a_cell_run_200_times_leaves_one_open_grid_one_canvas_and_no_listener(op
     grown = {name: value - before[name] for name, value in counted().items()}
     assert grown["JSEventListeners"] < 20, grown
     assert grown["Nodes"] < 400, grown  # a grid alone has some 150; of an ipywidgets.HTML, 6 a run stay
+
+
+def test_a_page_loaded_anew_draws_a_grid_that_is_not_the_first_of_its_kernel(open_notebook):
+    notebook = open_notebook("import layergrid as lg\nlg.LayerGrid([[0.0, 1.0]])", "lg.LayerGrid([[1.0, 0.0]])")
+    notebook.run(0)
+    notebook.grid(0).wait_until_drawn()
+    notebook.reopen(2)
+    notebook.run(1)
+    notebook.grid(1).wait_until_drawn()
