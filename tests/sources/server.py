@@ -83,21 +83,23 @@ class _Handler(BaseHTTPRequestHandler):
             return self.send(200, links.encode(), body, {"Content-Type": "text/html"})
         if not path.is_file():
             return self.send(404, b"", body)
-        content = path.read_bytes()
-        begin, end = 0, len(content)
+        size = path.stat().st_size
+        begin, end = 0, size
         match = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
         if match:
-            begin, end = int(match[1]), min(int(match[2]) + 1, len(content))
+            begin, end = int(match[1]), min(int(match[2]) + 1, size)
             with self.server.lock:
                 self.server.asked.append((name, begin, end))
                 number = len(self.server.asked)
             if self.server.fault(self, number):
                 return None
         headers = {"ETag": self.server.etag} if self.server.etag else {}
-        if match and self.server.ranges:
-            headers["Content-Range"] = f"bytes {begin}-{end - 1}/{len(content)}"
-            return self.send(206, content[begin:end], body, headers)
-        return self.send(200, content, body, headers)
+        if not (match and self.server.ranges):
+            return self.send(200, path.read_bytes(), body, headers)
+        headers["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"
+        with path.open("rb") as file:
+            file.seek(begin)
+            return self.send(206, file.read(end - begin), body, headers)
 
     def send(self, status: int, content: bytes, body: bool = True, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
