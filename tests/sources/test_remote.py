@@ -124,7 +124,7 @@ def test_an_answer_of_another_length_is_tried_again(server):
 
 
 def test_a_server_that_hangs_is_asked_again(server, monkeypatch):
-    monkeypatch.setattr(ranges, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(ranges, "TIMEOUT_S", 1.5)
     over = threading.Event()
     server.fault = lambda request, number: number == 8 and over.wait(30)
     assert numbers(server.url).identical(numbers(server.folder))
