@@ -83,7 +83,7 @@ def to_dataset(
                 values[places[index]] = found[label]
         dims = tuple(axes)
         if extra:
-            dim, ticks = along or _own_dim(label, is_named)
+            dim, ticks = along or _own_dim(label, is_named, extra[0])
             dims += (dim,)
             if len(ticks) == extra[0]:
                 coordinates[dim] = list(ticks)
@@ -92,11 +92,13 @@ def to_dataset(
     return xr.Dataset(variables, coordinates)
 
 
-def _own_dim(label: str, is_named: bool) -> tuple[str, Sequence[Any]]:
+def _own_dim(label: str, is_named: bool, length: int) -> tuple[str, Sequence[Any]]:
     """The dim of a metric that gives several numbers, and its coordinate where it has one."""
     if not is_named:
         return f"{label} entry", []
     request = parse_request(label, METRICS | PAIR_METRICS)
+    if request.axis == "head" and not request.heads:
+        return "head", range(length)
     ticks = list(request.arguments) if request.metric.many and request.axis is None else []
     return f"{label} {request.axis or ('q' if ticks else 'rank')}", ticks
 

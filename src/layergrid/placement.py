@@ -60,6 +60,8 @@ class Cell:
     source knows the name but could not read the tensor."""
     rows: str = ""
     """Which rows of the tensor are measured, "0:768" or "columns 0:64 of every 192"; "" for all of them."""
+    transposed: bool = False
+    """Whether a matrix is stored as (inputs, outputs)."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,8 @@ def _cells(name: str, address: Address, tensor: Tensor | None) -> Iterator[Cell]
         else:
             experts = [(address.expert if isinstance(address.expert, int) else EXPERT_NONE, of_layer)]
         for expert, part in experts:
-            yield Cell(address.stack, layer, component, expert, name, part)
+            transposed = "transposed" in address.flags
+            yield Cell(address.stack, layer, component, expert, name, part, transposed=transposed)
 
 
 def _count_parts(address: Address, tensor: Tensor | None) -> int:

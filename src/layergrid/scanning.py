@@ -10,8 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from layergrid.dataset import to_dataset
+from layergrid.heads import heads_of, is_per_head, measure_heads
 from layergrid.kept import KeptResults, default_folder
-from layergrid.metrics import measure, parse_request
+from layergrid.metrics import measure, metric_label, parse_request
 from layergrid.placement import Cell, Include, place, split
 from layergrid.sources import Source, SourceError, open_source
 from layergrid.tasks import Failure, Job, run_jobs
@@ -49,7 +50,7 @@ def scan(
         of fsspec, as ``https://``, ``s3://`` and ``hf://``, with its configuration for credentials; only
         headers and the bytes of what is measured are fetched, again for a metric that needs another pass.
     metrics : names (``"rms"``, ``"stable_rank"``, ``"sparsity(1e-3)"``) or functions from an array to a
-        number; one or several
+        number; one or several. ``"rms per head"`` takes the numbers of heads from the model's config
     what : "grad" for the gradients of a module instead of its weights
     include : "matrices", weights of two axes or more; "weights", also vectors such as those of norms; "all",
         also biases
@@ -90,7 +91,10 @@ def scan(
         raise _no_cells(opened, placement.outside)
     cells = split(placement.cells, placement.pieces)
     asked: list[Metric] = [*chosen, *(count for count in _COUNTS if count not in chosen)]
-    numbers, failures = _measured(opened, cells, asked, executor, progress, cache, on_error == "skip")
+    heads = heads_of(cells, opened.config) if any(map(is_per_head, chosen)) else None
+    if heads == {}:
+        raise _no_heads(opened, chosen)
+    numbers, failures = _measured(opened, cells, heads, asked, executor, progress, cache, on_error == "skip")
     labels = {metric_label(metric): isinstance(metric, str) for metric in chosen}
     dataset = to_dataset(cells, numbers, labels)
     skipped = {**opened.skipped, **{cells[index].parameter: failures[index].reason for index in failures}}
@@ -114,14 +118,10 @@ def metric_list(metrics: Metric | Sequence[Metric]) -> list[Metric]:
     return list(dict.fromkeys(chosen))
 
 
-def metric_label(metric: Metric) -> str:
-    """What a metric is called: its name as asked for, or the function's."""
-    return metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
-
-
 def _measured(
     opened: Source,
     cells: Sequence[Cell],
+    heads: Mapping[str, str] | None,
     metrics: Sequence[Metric],
     executor: Executor | None,
     progress: bool,
@@ -132,7 +132,7 @@ def _measured(
     jobs = {index: Job(index, (cell.tensor,)) for index, cell in enumerate(cells) if cell.tensor is not None}
     run = partial(
         run_jobs,
-        partial(measure, metrics=metrics),
+        partial(measure, metrics=metrics) if heads is None else partial(measure_heads, metrics=metrics, heads=heads),
         executor=executor,
         progress=progress,
         skip_errors=skip_errors,
@@ -141,11 +141,15 @@ def _measured(
     names = [metric for metric in metrics if isinstance(metric, str)]
     if not cache or len(names) < len(metrics):
         return numbers, run(jobs=list(jobs.values()), done=numbers.__setitem__)
+    identities: dict[int, str] = {}
     by_file: dict[str, dict[str, int]] = defaultdict(dict)
     for index, job in jobs.items():
-        identity = opened.identities.get(cells[index].parameter)
-        if identity:
-            by_file[identity][job.tensors[0].name] = index
+        name = job.tensors[0].name
+        if identity := opened.identities.get(cells[index].parameter):
+            if heads is not None:  # they come from the config, which is no part of the file
+                identity += f"+{heads.get(name)}"
+            identities[index] = identity
+            by_file[identity][name] = index
     with KeptResults(default_folder() if cache is True else cache) as kept:
         for identity, places in by_file.items():
             for name, found in kept.find(identity, list(places), names).items():
@@ -153,8 +157,7 @@ def _measured(
 
         def keep(index: int, found: Mapping[str, Any]) -> None:
             numbers[index] = found
-            identity = opened.identities.get(cells[index].parameter)
-            if identity:
+            if identity := identities.get(index):
                 kept.add(identity, jobs[index].tensors[0].name, found)
 
         failures = run(jobs=[job for index, job in jobs.items() if index not in numbers], done=keep)
@@ -169,6 +172,14 @@ def _non_finite(cells: Sequence[Cell], numbers: Mapping[int, Mapping[str, Any]])
         if nan or inf:
             lines.append(f"{cells[index].parameter}: {nan} NaN, {inf} infinite")
     return lines
+
+
+def _no_heads(opened: Source, metrics: Sequence[Metric]) -> ValueError:
+    asked = next(metric for metric in metrics if is_per_head(metric))
+    return ValueError(
+        f"{asked!r} needs the numbers of attention heads, and the config of {opened.label} gives none that divide its "
+        f"matrices; write the number, as in '{asked}(9)', or name another metric"
+    )
 
 
 def _no_cells(opened: Source, outside: Sequence[str]) -> SourceError:

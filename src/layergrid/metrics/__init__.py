@@ -14,7 +14,7 @@ from layergrid.metrics.spectral import measure_spectrum
 from layergrid.metrics.streaming import measure_entries
 from layergrid.tensor import STORAGE, Tensor, widen
 
-__all__ = ["METRICS", "PAIR_METRICS", "measure", "measure_pair", "metric_info", "parse_request"]
+__all__ = ["METRICS", "PAIR_METRICS", "measure", "measure_pair", "metric_info", "metric_label", "parse_request"]
 
 _PANEL_BYTES = 64 << 20
 
@@ -44,12 +44,18 @@ def measure(tensor: Tensor, metrics: Sequence[str | Callable[[np.ndarray], float
         split into the rows, columns or heads asked for.
     """
     requests = [parse_request(metric) for metric in metrics if isinstance(metric, str)]
-    functions = {_name(metric): metric for metric in metrics if not isinstance(metric, str)}
-    labels = [metric if isinstance(metric, str) else _name(metric) for metric in metrics]
+    functions = {metric_label(metric): metric for metric in metrics if not isinstance(metric, str)}
+    labels = [metric_label(metric) for metric in metrics]
     repeated = sorted({label for label in labels if label in functions and labels.count(label) > 1})
     if repeated:
         raise ValueError(f"several metrics are called {repeated[0]!r}; give each function a name of its own")
     found = _measure_whole(tensor, [r for r in requests if r.axis is None])
+    for request in requests:
+        if request.axis == "head" and not request.heads:
+            raise ValueError(
+                f"{request.label!r} of a tensor alone needs the number of heads, as in "
+                f"'{request.metric.name} per head(9)'; scan takes it from the model's config"
+            )
     for axis, heads in {(r.axis, r.heads) for r in requests if r.axis is not None}:
         along = [r for r in requests if (r.axis, r.heads) == (axis, heads)]
         parts = [_measure_whole(part, along) for part in _parts(tensor, str(axis), heads)]
@@ -60,8 +66,9 @@ def measure(tensor: Tensor, metrics: Sequence[str | Callable[[np.ndarray], float
     return {label: found[label] for label in labels}
 
 
-def _name(function: Callable[[np.ndarray], float]) -> str:
-    return str(getattr(function, "__name__", type(function).__name__))
+def metric_label(metric: str | Callable[[np.ndarray], float]) -> str:
+    """What a metric is called: its name as asked for, or the function's."""
+    return metric if isinstance(metric, str) else str(getattr(metric, "__name__", type(metric).__name__))
 
 
 def _measure_whole(tensor: Tensor, requests: list[Request]) -> dict[str, float | np.ndarray]:

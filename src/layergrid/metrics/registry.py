@@ -37,7 +37,7 @@ class Request:
     axis: Axis | None = None
     """None for the whole tensor."""
     heads: int = 0
-    """Number of groups where `axis` is "head" or "column_head"."""
+    """Number of groups where `axis` is "head" or "column_head"; 0 for as many heads as the model has."""
 
 
 _METRICS = (
@@ -106,10 +106,9 @@ def parse_request(text: str, table: dict[str, Metric] = METRICS) -> Request:
     axis, heads = match["axis"], match["heads"]
     if axis not in (None, "row", "column", "head", "column_head"):
         raise ValueError(f"unknown axis {axis!r} in {text!r}; known: row, column, head(n), column_head(n)")
-    if axis in ("head", "column_head"):
-        if not heads or int(heads) < 1:
-            raise ValueError(f"{text!r} needs the number of heads, as in '{metric.name} per {axis}(9)'")
-    elif heads:
+    if (axis == "column_head" and not heads) or (heads and int(heads) < 1):
+        raise ValueError(f"{text!r} needs the number of heads, as in '{metric.name} per {axis}(9)'")
+    if axis not in ("head", "column_head") and heads:
         raise ValueError(f"per {axis} takes no number, got {text!r}")
     if axis in ("row", "column") and metric.family not in ("streaming", "quantization"):
         raise ValueError(f"{metric.name} needs a matrix; a single {axis} has none, got {text!r}")

@@ -1,6 +1,6 @@
 """Byte ranges of regular files, opened without ever blocking and read without ever mapping.
 
-Mapping would be 1.4 times as fast on a warm float32 file (`benchmarks/`), but touching a mapped page of a
+Mapping would be faster on a warm file (how much: `benchmarks/metrics.md`), but touching a mapped page of a
 file that has shrunk meanwhile kills the process, and mapped pages count as the process's own memory. A read
 at an offset does neither, and is exact for the compressed types, where arithmetic is the limit.
 """
