@@ -6,17 +6,18 @@ usage: OPENBLAS_NUM_THREADS=1 python benchmarks/metrics.py FOLDER
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from layergrid.metrics import measure
-from layergrid.tensor import STORAGE, Tensor, widen
+from layergrid.sources import open_source
+from layergrid.tensor import STORAGE, Tensor, as_tensor, widen
 
 SIX = ["norm", "absmax", "abs_mean", "zeros", "kurtosis", "outlier_share(6)"]
 
@@ -53,40 +54,75 @@ def numpy_six(tensor: Tensor) -> None:
     (np.abs(centered) > 6 * np.sqrt(variance)).mean()
 
 
-def seconds(work: Callable[[], object], repeats: int) -> float:
-    best = float("inf")
-    for _ in range(repeats):
-        begun = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - begun)
+def forget(path: Path) -> None:
+    """Drop the file from the page cache."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def alternating(rounds: int, **works: Callable[[], object]) -> dict[str, float]:
+    """Seconds of each work, the best of several rounds in turn, so that what else runs disturbs all alike."""
+    best = dict.fromkeys(works, float("inf"))
+    for _ in range(rounds):
+        for name, work in works.items():
+            begun = time.perf_counter()
+            work()
+            best[name] = min(best[name], time.perf_counter() - begun)
     return best
+
+
+def entries(path: Path) -> None:
+    size = path.stat().st_size
+    mapped, read = tensors(path), list(open_source(path).tensors.values())
+    third, third_size = read[::3], sum(x.nbytes for x in read[::3])
+    with ThreadPoolExecutor(2) as pool:
+        warm = alternating(
+            5,
+            raw=lambda: raw_read(path),
+            mapped=lambda: [measure(x, ["norm"]) for x in mapped],
+            norm=lambda: [measure(x, ["norm"]) for x in read],
+            norm_two=lambda: list(pool.map(lambda x: measure(x, ["norm"]), read)),
+            six=lambda: [measure(x, SIX) for x in third],
+            six_two=lambda: list(pool.map(lambda x: measure(x, SIX), third)),
+        )
+    naive = alternating(1, naive=lambda: [numpy_six(x) for x in third])["naive"]
+    cold = alternating(
+        2,
+        forget=lambda: forget(path),
+        raw=lambda: raw_read(path),
+        again=lambda: forget(path),
+        norm=lambda: [measure(x, ["norm"]) for x in read],
+    )
+    print(
+        f"{path.name}: raw {size / warm['raw'] / 1e9:.1f} GB/s; norm mapped {warm['raw'] / warm['mapped']:.0%}, "
+        f"read {warm['raw'] / warm['norm']:.0%} of it, two threads {warm['norm'] / warm['norm_two']:.2f} x; "
+        f"six {third_size / warm['six'] / 1e9:.2f} GB/s = {naive / warm['six']:.1f} x numpy, "
+        f"two threads {warm['six'] / warm['six_two']:.2f} x; "
+        f"cold raw {size / cold['raw'] / 1e9:.1f} GB/s, norm {cold['raw'] / cold['norm']:.0%} of it",
+        flush=True,
+    )
+
+
+def spectra(path: Path) -> None:
+    """In processor seconds, as metrics_weightwatcher.py gives them; from memory, as there."""
+    matrices = [as_tensor(x.read(0, x.size).reshape(x.shape).copy(), x.name) for x in tensors(path)]
+    measure(matrices[0], ["stable_rank"])  # imports scipy
+    for metrics in (["spectral_norm", "stable_rank"], ["spectral_norm", "stable_rank", "effective_rank", "alpha"]):
+        begun = time.process_time()
+        for matrix in matrices:
+            measure(matrix, metrics)
+        print(
+            f"{path.name}: {len(matrices)} matrices, {' '.join(metrics)}: {time.process_time() - begun:.2f} s",
+            flush=True,
+        )
 
 
 def main(folder: Path) -> None:
     for dtype in ("f32", "bf16", "f16"):
-        path = folder / f"decoder.{dtype}.safetensors"
-        all_tensors, size = tensors(path), path.stat().st_size
-        raw = seconds(lambda path=path: raw_read(path), 3)
-        norm = seconds(lambda t=all_tensors: [measure(x, ["norm"]) for x in t], 3)
-        six = seconds(lambda t=all_tensors: [measure(x, SIX) for x in t], 2)
-        naive = seconds(lambda t=all_tensors: [numpy_six(x) for x in t], 1)
-        with ThreadPoolExecutor(2) as pool:
-            each = partial(pool.map, lambda x: measure(x, SIX), all_tensors)
-            two = seconds(lambda each=each: list(each()), 2)
-        print(
-            f"{dtype}: raw {size / raw / 1e9:.1f}; norm {size / norm / 1e9:.1f} GB/s = {raw / norm:.0%}; "
-            f"six {size / six / 1e9:.2f} GB/s, numpy {size / naive / 1e9:.2f} GB/s = {naive / six:.1f} x; "
-            f"two threads {six / two:.2f} x",
-            flush=True,
-        )
+        entries(folder / f"decoder.{dtype}.safetensors")
     for model in ("smollm2", "decoder"):
-        matrices = tensors(folder / f"{model}.f32.safetensors")
-        for metrics in (
-            ["spectral_norm", "stable_rank"],
-            ["spectral_norm", "stable_rank", "effective_rank", "alpha"],
-        ):
-            taken = seconds(lambda t=matrices, m=metrics: [measure(x, m) for x in t], 1)
-            print(f"{model}: {len(matrices)} matrices, {' '.join(metrics)}: {taken:.3f} s", flush=True)
+        spectra(folder / f"{model}.f32.safetensors")
 
 
 if __name__ == "__main__":
