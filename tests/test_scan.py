@@ -176,7 +176,9 @@ def test_a_failing_function_says_which_tensor():
 
 def test_progress_is_shown_on_stderr(path, capsys):
     scan(path)
-    assert "tensors" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "3/3 tensors" in shown
+    assert "B/s" in shown
 
 
 def test_the_numbers_are_those_of_measure():
