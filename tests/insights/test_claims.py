@@ -1,42 +1,182 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from layergrid.findings import Claim, check, check_text
+from layergrid.findings.claim import FORMS
+from layergrid.matrix import Matrix
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
+SENTENCES = """
+attn.q rises with layer | supported
+attn.q increases with depth | supported
+attn. q grows | supported
+attn.q goes upward | supported
+attn.q falls | refuted
+mlp gate shows a downward trend | refuted
+the mlp.gate column goes down | refuted
+mlp.gate decreases | refuted
+attn.o is generally increasing | refuted
+attn.q rises from layer 0 to layer 13 | supported
+attn.q falls at layers 0-3 | undecided
+attn.v is U-shaped | supported
+attn.v is bimodal | supported
+attn.v is an inverted U | refuted
+attn.q is U-shaped | refuted
+attn.k peaks at layers 15-21 | supported
+attn.k peaks at layer 18 | supported
+attn.k peaks at layers 0-4 | refuted
+attn.k dips | refuted
+attn.q steps up at layer 12 | refuted
+mlp.down is constant | supported
+mlp.down is flat | supported
+mlp.up is uniform | undecided
+attn.k is flat | refuted
+the highest values are in attn.k at layers 15-21 | supported
+attn.k has the highest values | supported
+the highest values are in mlp.up | refuted
+the lowest value is in attn.q | supported
+the lowest values are in attn.q at layers 0-3 | supported
+the lowest values are in attn.k at layers 15-21 | refuted
+attn.k and attn.o are high together at layers 15-18 | supported
+attn.q, attn.k and attn.o are elevated simultaneously at layers 15-18 | undecided
+attn.k and attn.o are low together at layers 15-19 | refuted
+attn is more variable than mlp | supported
+attention varies more than the MLP at layers 10-20 | supported
+attn is less variable than mlp | refuted
+attn.k is higher than attn.q at layers 15-18 | supported
+attn.k is lower than mlp at layers 15-18 | refuted
+attn.k is higher than mlp at layers 0-27 | undecided
+mlp.gate is lower than mlp.down | supported
+attn.q and mlp.gate are inverse | refuted
+attn.q and mlp.gate are anti-parallel | refuted
+attn.q and mlp.gate move together | supported
+attn.q and attn.v are correlated | undecided
+attn.q and mlp.gate are identical | refuted
+attn.k at layers 15-21 is about 0.16 | supported
+values of attn.k at layers 15-21 are around 0.12 | refuted
+attn.k between layers 15 and 21 is above 0.15 | supported
+attn.k at layers 15-21 is greater than 0.17 | refuted
+attn.k at layers 15-21 is below 0.14 | refuted
+attn.q is less than 0.15 | supported
+attn.q at layers 0-3 is between 0.11 and 0.12 | supported
+attn.q is about 3 | refuted
+attn.q at layer 3 is an outlier | refuted
+attn.q is absent at layers 0-3 | refuted
+attn.q is missing at layer 5 | refuted
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("line", SENTENCES)
+def test_a_sentence_is_held_against_the_figure(figure, line):
+    sentence, verdict = line.split(" | ")
+    assert check(figure, sentence).verdict == verdict
+
+
 @pytest.mark.parametrize(
-    ("sentence", "verdict"),
+    "name",
+    ["attn.q", "attn. q", "attn q", "attn_q", "Q projection", "q_proj", "query projection", "`attn.q`", "ATTN.Q"],
+)
+def test_a_component_is_known_however_it_is_spelled(figure, name):
+    claim = check(figure, f"{name} rises").claim
+    assert claim is not None
+    assert (claim.kind, claim.subject, claim.direction) == ("trend", ("attn.q",), "rising")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "why"),
     [
-        ("attn.q rises with layer", "supported"),
-        ("attn. q grows", "supported"),
-        ("Q projection goes upward", "supported"),
-        ("mlp gate shows a downward trend", "refuted"),
-        ("attn.o is generally increasing", "refuted"),
-        ("attn.v is U-shaped", "supported"),
-        ("attn.k peaks at layers 15-21", "supported"),
-        ("attn.k peaks at layers 0-4", "refuted"),
-        ("attn.q is U-shaped", "refuted"),
-        ("mlp.down is constant", "supported"),
-        ("attn.k is flat", "refuted"),
-        ("the highest values are in attn.k at layers 15-21", "supported"),
-        ("the lowest values are in attn.k at layers 15-21", "refuted"),
-        ("attn is more variable than mlp", "supported"),
-        ("attn is less variable than mlp", "refuted"),
-        ("attn.k is higher than attn.q at layers 15-18", "supported"),
-        ("q_proj and mlp gate are inverse", "refuted"),
-        ("attn.q and mlp.gate move together", "supported"),
-        ("attn.q and mlp.gate are identical", "refuted"),
-        ("attn.k at layers 15-21 is about 0.16", "supported"),
-        ("attn.k at layers 15-21 is about 0.12", "refuted"),
-        ("attn.k at layers 15-21 is below 0.14", "refuted"),
-        ("the model reasons", "not understood"),
+        ("the model reasons", "names no component of this grid, which has attn.q"),
+        ("attn.z rises", "names no component"),
+        ("attn.q does not rise", "No claim was recognised"),
+        ("attn.q isn't falling", "No claim was recognised"),
+        ("attn.q and mlp.gate are not inverse", "No claim was recognised"),
+        ("attn.q rises in the early layers", "No claim was recognised"),
+        ("attn.q rises and attn.k falls", "It states 2 claims"),
+        ("attn.q rises or falls", "It states 2 claims"),
+        ("attn.q, attn.k and attn.v move together", "No claim was recognised"),
+        ("attn.q and attn.k move together at layers 3-9", "No claim was recognised"),
+        ("attn.q is higher than attn.k and attn.v", "No claim was recognised"),
+        ("attn.k is high at layers 0-3 and 15-18", "It states 2 claims"),
+        ("up rises", "names no component"),
     ],
 )
-def test_a_sentence_is_held_against_the_figure(figure, sentence, verdict):
-    assert check(figure, sentence).verdict == verdict
+def test_what_is_not_fully_understood_is_not_guessed(figure, sentence, why):
+    verdict = check(figure, sentence)
+    assert (verdict.verdict, verdict.claim, verdict.cells) == ("not understood", None, [])
+    assert why in verdict.statement
+    assert "Forms that are understood" in verdict.statement
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_that_is_offered_is_understood(figure, form):
+    assert check(figure, form).verdict in ("supported", "refuted", "undecided")
+
+
+def test_the_nearest_forms_are_offered(figure):
+    assert "attn.v is U-shaped" in check(figure, "attn.v is V-shaped").statement
+
+
+def test_a_name_that_fits_two_components_is_asked_back(noise):
+    twice = Matrix(noise[:, :2], tuple(range(28)), ("encoder.attn.q", "decoder.attn.q"))
+    verdict = check(twice, "q_proj rises")
+    assert verdict.verdict == "not understood"
+    assert "'q_proj' could be encoder.attn.q and decoder.attn.q" in verdict.statement
+
+
+def test_a_longer_name_is_not_taken_for_the_shorter_within_it(noise):
+    nested = Matrix(noise[:, :2], tuple(range(28)), ("attn.q", "cross.attn.q"))
+    assert check(nested, "cross attn q rises").claim == Claim("trend", ("cross.attn.q",), "rising")
+
+
+def test_gaps_and_outliers_are_claimed_too(grid, noise):
+    noise[17, 4] = -14
+    noise[3:5, 0] = np.nan
+    noise[9, 1] = np.inf
+    absent = np.zeros(noise.shape, bool)
+    absent[3:5, 0] = True
+    holes = grid(noise, absent=absent)
+    for sentence in (
+        "mlp.up at layer 17 is an outlier",
+        "attn.q is absent at layers 3-4",
+        "attn.k is missing at layer 9",
+    ):
+        assert check(holes, sentence).verdict == "supported"
+    assert check(holes, "attn.q is missing at layers 3-4").verdict == "refuted"
+    assert check(holes, "attn.q at layers 3-4 is about 0.5").verdict == "undecided"
+
+
+def test_copies_are_identical_and_move_together(grid, noise):
+    noise[:, 2] = noise[:, 0]
+    for sentence, verdict in (("identical", "supported"), ("parallel", "supported"), ("inverse", "refuted")):
+        assert check(grid(noise), f"attn.q and attn.v are {sentence}").verdict == verdict
+
+
+@pytest.mark.parametrize("values", [np.ones((1, 2)), np.full((28, 2), 3.0), np.full((28, 2), np.nan), np.eye(2)])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_grid_that_says_nothing_supports_nothing_that_is_tested(values, form):
+    verdict = check(Matrix(values, tuple(range(len(values))), ("attn.q", "attn.k")), form)
+    tested = verdict.claim is not None and verdict.claim.kind in ("trend", "shape", "band", "relation", "outlier")
+    assert not (tested and verdict.verdict == "supported") or "the same numbers" in verdict.statement
+
+
+@pytest.mark.parametrize(
+    ("claim", "said"),
+    [
+        (Claim("mood", ("attn.q",)), "a claim's kind must be one of trend, shape"),
+        (Claim("relation", ("attn.q",), "inverse"), "needs a subject of 2 components"),
+        (Claim("contrast", ("attn.q",), "higher"), "needs `other`"),
+        (Claim("value", ("attn.q",), "about"), "needs `value`"),
+        (Claim("band", ("attn.q", "attn.k"), "high"), "needs `layers`"),
+        (Claim("trend", (), "rising"), "needs a subject of 1 components"),
+    ],
+)
+def test_an_incomplete_claim_is_refused(figure, claim, said):
+    with pytest.raises(ValueError, match=said):
+        check(figure, claim)
 
 
 def test_a_sentence_not_understood_is_answered_with_forms(figure):
@@ -73,3 +213,27 @@ def test_the_description_of_the_figure_is_put_to_the_test(figure):
     assert verdict["trend", ("attn.q",), "rising"] == "supported"
     assert verdict["shape", ("attn.v",), "u"] == "supported"
     assert (table["verdict"] == "no checkable claim").any()
+    for component, layers, way in (
+        ("attn.k", (15, 21), "above"),
+        ("attn.o", (15, 18), "above"),
+        ("mlp.gate", (0, 6), "about"),
+    ):
+        found = [
+            c
+            for c in claims["claim"]
+            if (c.kind, c.subject, c.layers, c.direction) == ("value", (component,), layers, way)
+        ]
+        assert found
+    assert not claims["verdict"].isin(["not understood"]).any()
+
+
+def test_sentences_that_state_no_claim_are_listed_as_such(figure):
+    pytest.importorskip("pandas")
+    table = check_text(figure, "Layers are many. attn.q rises. It may be a warm-up.")
+    assert list(table["verdict"]) == ["no checkable claim", "supported", "no checkable claim"]
+    assert list(table["claim"].isna()) == [True, False, True]
+
+
+def test_an_empty_text_gives_an_empty_table(figure):
+    pytest.importorskip("pandas")
+    assert list(check_text(figure, "").columns) == ["sentence", "claim", "verdict", "numbers"]

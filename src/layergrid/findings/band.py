@@ -25,7 +25,9 @@ _MOST_TOGETHER = 12
 
 
 @dataclass(frozen=True, eq=False)
-class _Windows:
+class Windows:
+    """Windows of layers, and how far each component is in each."""
+
     first: np.ndarray
     last: np.ndarray
     high: np.ndarray
@@ -50,7 +52,7 @@ def bands(series: Series, alpha: float) -> list[Finding]:
     if components < 2:
         return []
     layers = len(series.values)
-    tried = _windows(series)
+    tried = windows(series)
     found: list[Finding] = []
     for direction, p in (("high", tried.high), ("low", tried.low)):
         # Of the overlapping windows of both directions about as many are independent as there are layers (measured).
@@ -65,6 +67,21 @@ def bands(series: Series, alpha: float) -> list[Finding]:
             found.append(_band(series, direction, first, last, columns, float(corrected[best])))
             evidence[(tried.first <= last) & (tried.last >= first)] = 0.0
     return found
+
+
+def window_chances(series: Series, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+    """Chance of each component as high, and as low, as it is in the window of these rows; both (components,).
+
+    Level and slope removed; 1 where a component is not tested or all of it lies in the window.
+    """
+    high, low = np.ones(series.values.shape[1]), np.ones(series.values.shape[1])
+    box = templates.box(len(series.values), first, last)[:, None]
+    for block in series.blocks:
+        design = serial.Design.of(level_and_slope(block.rows), box[block.rows])
+        if design.length.all():
+            up, down = serial.tails(serial.regress(design, block.y, series.noise.of(block.columns)))
+            high[block.columns], low[block.columns] = up[0], down[0]
+    return high, low
 
 
 def _taking_part(series: Series, first: int, last: int, p: np.ndarray, sign: int) -> np.ndarray:
@@ -94,7 +111,8 @@ def _two_or_more(p: np.ndarray) -> np.ndarray:
     return cast(np.ndarray, np.minimum(smallest, fisher))
 
 
-def _windows(series: Series) -> _Windows:
+def windows(series: Series) -> Windows:
+    """All windows that a band is looked for in."""
     layers, components = series.values.shape
     template = templates.bands(layers)
     half = template.columns.shape[1] // 2
@@ -107,7 +125,7 @@ def _windows(series: Series) -> _Windows:
             up, down = serial.tails(serial.regress(design, block.y[:, part], series.noise.of(columns)))
             high[:, columns] = np.minimum(1.0, 2 * np.minimum(up[:half], up[half:]))
             low[:, columns] = np.minimum(1.0, 2 * np.minimum(down[:half], down[half:]))
-    return _Windows(template.first[:half], template.last[:half], high, low)
+    return Windows(template.first[:half], template.last[:half], high, low)
 
 
 def _band(series: Series, direction: str, first: int, last: int, columns: np.ndarray, p: float) -> Finding:

@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from layergrid.findings.words import (
+    Mention,
+    layer_ranges,
+    mentions,
+    names_place_in_words,
+    negated,
+    stated_value,
+)
 from layergrid.matrix import Label
 
 FORMS = (
     "attn.q rises with layer",
     "attn.q falls with layer",
     "attn.v is U-shaped",
+    "attn.v is an inverted U",
     "attn.k peaks at layers 15-21",
+    "attn.k dips at layers 3-6",
+    "attn.k steps up at layer 12",
     "mlp.down is constant",
     "the highest values are in attn.k at layers 15-21",
+    "the lowest values are in attn.q at layers 0-3",
+    "attn.k and attn.o are high together at layers 15-18",
     "attn is more variable than mlp",
     "attn.q is higher than attn.k",
     "attn.q and mlp.gate are inverse",
     "attn.q and mlp.gate move together",
+    "attn.q and attn.k are identical",
     "attn.k at layers 15-21 is about 0.16",
+    "attn.k at layers 15-21 is above 0.15",
+    "attn.q at layer 3 is an outlier",
+    "attn.q is absent at layers 0-3",
+    "attn.q is missing at layer 5",
 )
 """One sentence of each form that is understood."""
 
@@ -29,10 +47,7 @@ class Claim:
     """One statement that the numbers of a grid can bear out or contradict."""
 
     kind: str
-    """``trend``, ``shape``, ``constant``, ``region``, ``contrast``, ``relation``.
-
-    ``identical`` or ``value``.
-    """
+    """A kind of `Finding`, or ``value``."""
 
     subject: tuple[str, ...]
     """The components it is about; for a relation both."""
@@ -53,56 +68,31 @@ class Claim:
     """One in the last digit of the value as it was stated."""
 
 
-_WORDS = {
-    "q": "query",
-    "k": "key",
-    "o": "output",
-    "up": "up",
-    "down": "down",
-    "gate": "gate",
-}
-_DASH = r"\s*(?:-|–|—|to)\s*"
-_LAYERS = re.compile(rf"\b(?:layers?|rows?|positions?)\s+\(?(\d+)(?:{_DASH}(\d+))?")
-_VALUE = re.compile(rf"(?<![\w.])~?\s*(-?\d+\.\d+|-?\d+e-?\d+)(?:{_DASH}(-?\d+\.\d+))?\+?(?![\w.]*\w)")
 _ONE = (
-    ("shape", "inverted-u", r"\binverted[- ]u\b|\barch\b"),
-    ("shape", "u", r"\bu[- ]?shaped?\b|bimodal"),
-    ("shape", "peak", r"\bpeak(?:s|ed)?\b"),
-    ("shape", "dip", r"\bdip(?:s|ped)?\b"),
-    ("trend", "falling", r"\b(?:fall(?:s|ing)?|decreas\w*|declin\w*|downwards?|drops?)\b"),
-    ("trend", "rising", r"\b(?:rise[sn]?|rising|increas\w*|grow(?:s|ing)?|upwards?|climbs?)\b"),
-    ("constant", None, r"\b(?:constant|flat|uniform|consistent(?:ly)?)\b"),
+    ("shape", "inverted-u", r"\binverted[- ]u\b|\barch(?:es|ed)?\b"),
+    ("shape", "u", r"(?<!inverted[- ])\bu[- ]?shaped?\b|\bbimodal\b"),
+    ("shape", "peak", r"\bpeak(?:s|ed|ing)?\b(?! values)"),
+    ("shape", "dip", r"\bdip(?:s|ped|ping)?\b"),
+    ("shape", "step-up", r"\b(?:steps?|jumps?)\s+up\b|\bstep-up\b"),
+    ("shape", "step-down", r"\b(?:steps?|jumps?)\s+down\b|\bstep-down\b"),
+    ("trend", "falling", r"\b(?:fall(?:s|ing)?|decreas\w*|declin\w*|downwards?|drops?|(?:goes|go|going) down)\b"),
+    ("trend", "rising", r"\b(?:rise[sn]?|rising|increas\w*|grow(?:s|ing)?|upwards?|climbs?|(?:goes|go|going) up)\b"),
+    ("constant", None, r"\b(?:constant|flat|uniform|consistent(?:ly)?|unchanged)\b"),
 )
-
-
-def aliases(component: str) -> str:
-    """A pattern of the ways in which people write a component: ``attn. q``, ``q_proj``, ``Q projection``."""
-    parts = component.lower().split(".")
-    last = re.escape(parts[-1])
-    ways = [r"[\s._-]*".join(re.escape(part) for part in parts)]
-    ways.append(rf"{last}[\s_-]?proj(?:ection)?")
-    word = _WORDS.get(parts[-1])
-    if word is not None and len(parts) > 1:
-        ways.append(rf"{word}[\s-]proj(?:ection)?")
-    if len(parts[-1]) > 2 or (len(parts) > 1 and parts[-1] in ("q", "k", "v")):
-        ways.append(last)
-    return rf"(?<![\w.])(?:{'|'.join(ways)})(?![\w])"
-
-
-def mentions(text: str, components: Sequence[str]) -> list[tuple[int, str]]:
-    """(position, component) of each component named in lower-case text, in order, each once."""
-    found = []
-    for name in components:
-        match = re.search(aliases(name), text)
-        if match:
-            found.append((match.start(), name))
-    return sorted(found)
+_HIGH = r"\bhigh(?:est)?\b|\bpeak values\b|\borange\b|\belevated\b"
+_LOW = r"\blow(?:est)?\b|\bdark blue\b"
+_TOGETHER = r"\btogether\b|\bsimultaneously\b|\bboth\b|\bat once\b"
+_INVERSE = r"\binvers\w*|\bopposite\b|\bagainst each other\b|\banti-?(?:correlat\w*|parallel)"
+_PARALLEL = r"\btogether\b|\bparallel\b|\bcorrelat\w*"
 
 
 def parse(
-    sentence: str, components: Sequence[str], groups: dict[str, list[str]], context: tuple[str, ...] = ()
+    sentence: str, components: Sequence[str], groups: Mapping[str, Sequence[str]], context: tuple[str, ...] = ()
 ) -> list[Claim]:
     """The claims of one sentence; empty where it states none that is understood.
+
+    A name that fits several components, a denial, and layers named by words alone ("the early layers") are not
+    understood: to leave them out would test another claim than the one that was made.
 
     Parameters
     ----------
@@ -110,105 +100,139 @@ def parse(
     """
     text = re.sub(r"[`*]", "", sentence.lower())
     text = re.sub(r"\bsimilar to [\w. ]+,", "", text)
-    named = [name for _, name in mentions(text, components)]
-    pair = _of_two(text, named, components, groups)
-    if pair is not None:
-        return [pair]
-    subject = tuple(named) or context
+    named = mentions(text, components, groups)
+    if any(len(mention.meant) > 1 for mention in named):
+        return []
+    of_cells = _of_cells(text, named)
+    if of_cells:
+        return of_cells
+    single = list(dict.fromkeys(mention.meant[0][0] for mention in named if not mention.group))
+    if _compares(text):
+        return _contrast(text, components, groups)
+    if len(single) >= 2:
+        related = _related(text, tuple(single))
+        if related is not None:
+            return [] if negated(text) else related
+    subject = tuple(single) or context
     out: list[Claim] = []
+    head, colon, _ = text.partition(":")
     for clause in _clauses(text):
-        here = tuple(name for _, name in mentions(clause, components)) or subject
-        if here:
-            out += _of_clause(clause, here)
+        # A heading speaks of all that follows it: "Highest values: in attn.k at layers 15-21 and in attn.o at ...".
+        if colon and not mentions(head, components, groups) and not clause.startswith(head) and layer_ranges(clause):
+            clause = f"{head}: {clause}"
+        here = tuple(m.meant[0][0] for m in mentions(clause, components, groups) if not m.group) or subject
+        if here and not negated(clause) and not names_place_in_words(clause):
+            out += _of_clause(clause, tuple(dict.fromkeys(here)))
     return list(dict.fromkeys(out))
 
 
-def _of_two(text: str, named: list[str], components: Sequence[str], groups: dict[str, list[str]]) -> Claim | None:
-    if len(named) == 2:
-        two = (named[0], named[1])
-        if re.search(r"\binvers\w*|\bopposite\b|against each other|anti-?correlat", text):
-            return Claim("relation", two, "inverse")
-        if re.search(r"\bidentical\b|\bthe same (?:numbers|values)\b", text):
-            return Claim("identical", two)
-        if re.search(r"\btogether\b|\bparallel\b|\bcorrelat", text):
-            return Claim("relation", two, "parallel")
-    way = _comparison(text)
-    # A heading names both sides in any order.
-    text = text.split(":", 1)[-1]
-    if way is None:
-        return None
-    sides: list[tuple[int, tuple[str, ...]]] = [(at, (name,)) for at, name in mentions(text, components)]
-    if len(sides) != 2:
-        words = {"attn": r"\battn\b|\battention\b", "mlp": r"\bmlp\b|feed-?forward"}
-        hits = [(re.search(words.get(g, re.escape(g.lower())), text), g) for g in groups]
-        sides = sorted((hit.start(), tuple(groups[g])) for hit, g in hits if hit)
-    if len(sides) != 2:
-        return None
-    return Claim("contrast", sides[0][1], way, other=sides[1][1], layers=_layers(text))
+def _of_cells(text: str, named: list[Mention]) -> list[Claim]:
+    """Claims of cells that are absent, missing or outliers."""
+    single = [mention.meant[0][0] for mention in named if not mention.group]
+    for kind, pattern in (
+        ("absent", r"\babsent\b|\b(?:has|have) no\b|\black(?:s|ing)?\b"),
+        ("missing", r"\bmissing\b|\bnan\b|\binfinite\b"),
+        ("outlier", r"\boutliers?\b|\bstands? out\b|\bspikes?\b"),
+    ):
+        found = re.search(pattern, text)
+        if found is not None and single and not names_place_in_words(text):
+            rest = text[: found.start()] + text[found.end() :]
+            ranges: list[tuple[int, int] | None] = [*layer_ranges(text)]
+            if negated(rest) or (kind == "outlier" and not ranges):
+                return []
+            return [Claim(kind, (name,), layers=each) for name in dict.fromkeys(single) for each in ranges or [None]]
+    return []
+
+
+def _compares(text: str) -> bool:
+    return re.search(r"\bthan\b|\bcompared (?:to|with)\b", text) is not None and stated_value(text) is None
+
+
+def _contrast(text: str, components: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[Claim]:
+    # A heading names both sides in any order, and parentheses repeat what a group holds.
+    body = text.split(":", 1)[-1]
+    named = mentions(re.sub(r"\([^)]*\)", " ", body), components, groups)
+    sides = list(dict.fromkeys(mention.meant[0] for mention in named))
+    way, ranges = _comparison(body), layer_ranges(body)
+    if way is None or len(sides) != 2 or len(ranges) > 1 or negated(body) or names_place_in_words(body):
+        return []
+    return [Claim("contrast", sides[0], way, other=sides[1], layers=ranges[0] if ranges else None)]
 
 
 def _comparison(text: str) -> str | None:
-    if not re.search(r"\bthan\b|compared (?:to|with)", text):
-        return None
     for way, pattern in (
-        (
-            "more-variable",
-            r"more (?:variable|varied)|(?:higher|greater|larger|more) (?:variance|spread)|varies more",
-        ),
+        ("more-variable", r"more (?:variable|varied)|(?:higher|greater|larger|more) (?:variance|spread)|varies more"),
         ("less-variable", r"less (?:variable|varied)|(?:lower|smaller|less) (?:variance|spread)|varies less"),
-        ("higher", r"\b(?:higher|greater|larger|above)\b"),
-        ("lower", r"\b(?:lower|smaller|less|below)\b"),
+        ("higher", r"\b(?:higher|greater|larger)\b"),
+        ("lower", r"\b(?:lower|smaller|less)\b"),
     ):
         if re.search(pattern, text):
             return way
     return None
 
 
+def _related(text: str, names: tuple[str, ...]) -> list[Claim] | None:
+    """Claims of several components together; None where the sentence speaks of each by itself."""
+    ranges = layer_ranges(text)
+    for direction, pattern in (("high", _HIGH), ("low", _LOW)):
+        if re.search(pattern, text) and re.search(_TOGETHER, text):
+            return [Claim("band", names, direction, layers=each) for each in ranges]
+    kind = next(
+        (
+            (kind, direction)
+            for kind, direction, pattern in (
+                ("relation", "inverse", _INVERSE),
+                ("identical", None, r"\bidentical\b|\bthe same (?:numbers|values)\b"),
+                ("relation", "parallel", _PARALLEL),
+            )
+            if re.search(pattern, text)
+        ),
+        None,
+    )
+    if kind is None:
+        return None
+    # Of three or of some layers only, it would be another claim.
+    return [Claim(kind[0], names, kind[1])] if len(names) == 2 and not ranges else []
+
+
 def _of_clause(clause: str, subject: tuple[str, ...]) -> list[Claim]:
-    layers = _layers(clause)
+    ranges: list[tuple[int, int] | None] = [*layer_ranges(clause)]
+    value = stated_value(clause)
+    forms = _forms(clause)
     out = []
     for name in subject:
-        base = Claim("", (name,), layers=layers)
-        value = _value(clause)
-        for kind, direction, pattern in _ONE:
-            if re.search(pattern, clause) and not re.search(r"\b(?:not|never|no)\b", clause):
-                # A dip or a rise at a few layers is a matter of those layers.
-                out.append(replace(base, kind=kind, direction=direction, layers=layers if kind == "shape" else None))
-                break
-        if value is not None:
-            way = "above" if re.search(r"\babove\b|\bover\b|\+", clause) else "below" if "below" in clause else "about"
-            out.append(replace(base, kind="value", direction=way, value=value[0], unit=value[1]))
-        elif layers is not None and re.search(r"\bhigh(?:est)?\b|\bpeak values\b|orange|elevated", clause):
-            out.append(replace(base, kind="region", direction="high"))
-        elif layers is not None and re.search(r"\blow(?:est)?\b|dark blue", clause):
-            out.append(replace(base, kind="region", direction="low"))
-        elif re.search(r"\bhighest\b", clause):
-            out.append(replace(base, kind="region", direction="high"))
-        elif re.search(r"\blowest\b", clause):
-            out.append(replace(base, kind="region", direction="low"))
+        for each in ranges or [None]:
+            base = Claim("", (name,), layers=each)
+            out += [replace(base, kind=kind, direction=direction) for kind, direction in forms]
+            if value is not None:
+                out.append(replace(base, kind="value", direction=value[0], value=value[1], unit=value[2]))
+                continue
+            for direction, pattern, most in (("high", _HIGH, "highest"), ("low", _LOW, "lowest")):
+                if re.search(pattern, clause) and (each is not None or most in clause):
+                    out.append(replace(base, kind="region", direction=direction))
+                    break
     return out
 
 
+def _forms(clause: str) -> list[tuple[str, str | None]]:
+    """Trend, shape or constancy that a clause states; a rise *to a peak* is that peak's."""
+    found = [(kind, direction) for kind, direction, pattern in _ONE if re.search(pattern, clause)]
+    shapes = [form for form in found if form[0] == "shape"]
+    return shapes or found
+
+
 def _clauses(text: str) -> list[str]:
-    """Parts of a sentence that state one thing each; commas within parentheses do not part."""
+    """Parts of a sentence that state one thing each; commas within parentheses or a list of layers do not part."""
     hidden = re.sub(r"\([^)]*\)", lambda m: m[0].replace(",", "\0"), text)
+    hidden = re.sub(r"(\d),(?=\s*(?:and\s+)?\d)", "\\1\0", hidden)
     parts = re.split(
-        r",\s|;|\bthen\b|\bbefore\b|\btransitions\b|\breturns\b|\band\b(?=[^,]*\b(?:rows?|layers?)\b)", hidden
+        r",\s|;|\bthen\b|\bbefore\b|\btransitions\b|\breturns\b|\band\b(?=[^,\d]*\b(?:rows?|layers?)\b)", hidden
     )
-    return [part.replace("\0", ",") for part in parts if part.strip()]
-
-
-def _layers(text: str) -> tuple[Label, Label] | None:
-    match = _LAYERS.search(text)
-    if match is None:
-        return None
-    return int(match[1]), int(match[2] or match[1])
-
-
-def _value(text: str) -> tuple[tuple[float, float], float] | None:
-    match = _VALUE.search(text)
-    if match is None:
-        return None
-    low, high = float(match[1]), float(match[2] or match[1])
-    decimals = len(match[1].split(".")[1]) if "." in match[1] else 0
-    return (min(low, high), max(low, high)), 10.0**-decimals
+    out: list[str] = []
+    for part in parts:
+        for at, piece in enumerate(re.split(r"\b(?:and|while|whereas|but)\b", part)):
+            if at and not (_forms(out[-1]) and _forms(piece)):
+                out[-1] += " and " + piece
+            else:
+                out.append(piece)
+    return [part.replace("\0", ",") for part in out if part.strip()]

@@ -103,16 +103,15 @@ def tail_chances(z: np.ndarray, of: np.ndarray) -> np.ndarray:
     scale = (anchor / stdtrit(freedom, 0.875))[:, None] * _SCALES
     support = np.empty_like(scale)
     for i, (each, scales) in enumerate(zip(freedom, scale, strict=True)):
-        kernel = [float(np.log1p((inner / s) ** 2 / each).sum()) for s in scales]
-        support[i] = len(inner) * (density[i] - np.log(scales)) - (each + 1) / 2 * np.array(kernel)
+        kernel = np.log1p((inner / scales[:, None]) ** 2 / each).sum(axis=1)
+        support[i] = len(inner) * (density[i] - np.log(scales)) - (each + 1) / 2 * kernel
     support += 2 * np.log(np.maximum(2 * stdtr(freedom[:, None], -largest / scale), 1e-300))
     weight = np.exp(support - support.max()) * _tail_prior(len(z))[:, None]
     weight /= weight.sum()
     out = np.zeros_like(of)
     for each, scales, shares in zip(freedom, scale, weight, strict=True):
-        for s, share in zip(scales, shares, strict=True):
-            if share > 1e-9:
-                out += share * 2 * stdtr(each, -np.abs(of) / s)
+        some = shares > 1e-9
+        out += shares[some] @ (2 * stdtr(each, -np.abs(of) / scales[some, None]))
     return cast(np.ndarray, np.maximum(out, 1e-300))
 
 

@@ -13,7 +13,10 @@ from layergrid.findings.finding import Finding, layer_range, listed, number
 from layergrid.findings.series import Series
 
 EXTREME = 0.12
-"""A region holds values within this share of the grid's whole range from its highest or lowest value."""
+"""A region holds values within this share of the grid's whole range from its highest or lowest value.
+
+Runs within twice that are regions too where they hold no such region: lesser extremes, whole.
+"""
 
 NEGLIGIBLE = 0.05
 """A component is constant whose standard deviation is at most this share of the whole grid's."""
@@ -39,12 +42,15 @@ def regions(series: Series) -> list[Finding]:
     if not high - low > 1e-6 * max(abs(high), abs(low)):
         return []
     out = []
-    for direction, inside in (("high", values >= high - margin), ("low", values <= low + margin)):
+    for direction, sign, away in (("high", 1, high - values), ("low", -1, values - low)):
+        within = [away <= part * margin for part in (1, 2)]
         # Where a quarter of the grid lies at the edge, that is its level and no region.
-        if inside.sum() > 0.25 * finite.size:
-            continue
-        runs = [(first, last, c) for c in range(values.shape[1]) for first, last in _runs(inside[:, c]) if last > first]
-        sign = 1 if direction == "high" else -1
+        edges = [inside for inside in within if inside.sum() <= 0.25 * finite.size]
+        runs: list[tuple[int, int, int]] = []
+        for inside in edges:
+            wider = [(a, b, c) for c in range(values.shape[1]) for a, b in _runs(inside[:, c]) if b > a]
+            taken = list(runs)
+            runs += [(a, b, c) for a, b, c in wider if not any(c == t[2] and a <= t[1] and b >= t[0] for t in taken)]
         runs.sort(key=lambda run: -sign * _peak(values[run[0] : run[1] + 1, run[2]], sign))
         out += [_region(series, direction, *run) for run in runs[:_MOST_REGIONS]]
     return out
@@ -177,9 +183,8 @@ def _region(series: Series, direction: str, first: int, last: int, column: int) 
         effect=float(inside.mean()),
         effect_name="mean value",
         p=NOT_TESTED,
-        test=f"values within {EXTREME:g} of the grid's range from its {word} value",
-        statement=f"{name} at {layer_range(*span)} holds some of the grid's {word} values, "
-        f"{number(low)} to {number(high)}.",
+        test=f"values within {EXTREME:g}, or {2 * EXTREME:g}, of the grid's range from its {word} value",
+        statement=f"{name} at {layer_range(*span)} is among the grid's {word} values, {number(low)} to {number(high)}.",
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from layergrid.findings import serial
 from layergrid.findings.finding import Finding, chance
-from layergrid.findings.multiplicity import corrected
+from layergrid.findings.multiplicity import SHARES, corrected
 from layergrid.findings.pooling import RHOS
 from layergrid.findings.series import FEWEST_LAYERS, Series
 
@@ -74,6 +74,18 @@ def pairs(series: Series, same: set[frozenset[int]], limit: float) -> list[Pair]
             if each <= limit and frozenset((one, two)) not in same:
                 out.append(Pair(one, two, max(float(each), 1e-300), lines.correlation(int(i), int(j))))
     return out
+
+
+def likeness(series: Series, one: int, two: int) -> Pair | None:
+    """Two components alone; None where either is not tested, or too few layers have both."""
+    if not (series.tested[one] and series.tested[two]):
+        return None
+    lines = _Lines.of(series, np.array([one, two]))
+    first, second = np.array([0]), np.array([1])
+    if (lines.there.all(axis=1)).sum() < FEWEST_LAYERS:
+        return None
+    p = max(float(lines.chance(first, second)[0]), float(lines.plain_chance(first, second)[0, 0]))
+    return Pair(one, two, max(p, 1e-300), lines.correlation(0, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +173,7 @@ def relations(
     tried = tested * (tested - 1) // 2 - len(same)
     if tried < 1:
         return [], 0
-    kept = sorted(pairs(series, same, alpha), key=lambda pair: pair.p)
+    kept = sorted(pairs(series, same, alpha * SHARES["relation"]), key=lambda pair: pair.p)
     p = corrected(np.array([pair.p for pair in kept]), tried, "relation")
     significant = [(pair, float(q)) for pair, q in zip(kept, p, strict=True) if q <= alpha]
     return [_relation(series, pair, q, trending) for pair, q in significant[:MOST]], len(significant)

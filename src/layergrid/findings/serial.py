@@ -151,7 +151,8 @@ def regress(design: Design, series: np.ndarray, noise: Noise) -> Fit:
     layers, k = design.nuisance.shape
     freedom = layers - k - 1
     explained = design.root @ products(design.nuisance, series)
-    total = paired_products(series, series) - (explained**2).sum(axis=1)
+    whole = paired_products(series, series)
+    total = np.maximum(whole - (explained**2).sum(axis=1), _ROUNDING**2 * whole)
     projection = products(design.regressors, series) - design.explained.transpose(0, 2, 1) @ explained
     usable = design.length > 0
     projection *= np.where(usable, 1 / np.where(usable, design.length, 1.0), 0.0)[:, :, None]

@@ -15,8 +15,11 @@ from layergrid.findings.series import Series
 MARGIN = 0.5
 """A shape must beat the monotone trend by more than this in half the Schwarz criterion."""
 
-SHARES = {"peak": 0.32, "step": 0.32, "quadratic": 0.32, "valley": 0.04}
-"""How the chance of a false shape is shared among the forms tried."""
+SHARES = {"peak": 0.4, "step": 0.4, "quadratic": 0.5, "valley": 0.05}
+"""How the chance of a false shape is shared among the forms tried.
+
+Together more than 1, as only the form that describes a component best is asked: false shapes stay below their share.
+"""
 
 _DIRECTION = {
     "quadratic": ("u", "inverted-u"),

@@ -1,0 +1,122 @@
+"""The words of a sentence: which components, layers and values it names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+_LONG = {"q": "query", "k": "key", "v": "value", "o": "output"}
+# Words that mean a way as often as a component.
+_WAYS = ("up", "down", "out", "in")
+_GROUPS = {"attn": r"attn|attention", "mlp": r"mlps?|feed-?forward"}
+_DASH = r"\s*(?:-|–|—|to|through)\s*(?:layers?\s+|rows?\s+)?"
+_RANGE = rf"\d+(?:{_DASH}\d+)?(?![\d.]*\d)"
+_LAYERS = re.compile(
+    rf"\b(between\s+)?(?:layers?|rows?|positions?)\s+\(?({_RANGE}(?:\s*(?:,\s*and|,|and|&)\s*(?:layers?\s+|rows?\s+)?{_RANGE})*)"
+)
+_PLACE = re.compile(
+    r"\b(?:first|last|early|earliest|late|latest|initial|final|middle|mid|deep|deeper|deepest|shallow|upper|lower|top|bottom)"
+    r"(?:\s+\w+)?\s+(?:layers?|rows?|half|third|quarter)\b"
+)
+_NUMBER = r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
+_VALUE_WORDS = (
+    r"about|around|approximately|roughly|nearly|near|than|above|below|over|under|exceeds?|at (?:least|most)|~|≈|>|<"
+)
+_VALUE = re.compile(
+    rf"(?:(?:{_VALUE_WORDS})\s*|(?<![\w.-])(?=-?\d*\.\d|\d+e))({_NUMBER})(?:\s*(?:-|–|—|to|and)\s*({_NUMBER}))?\+?(?![\w.]*\w)"
+)
+_NEGATION = re.compile(r"\b(?:not|never|no|nor|neither|without|hardly|cannot)\b|n['’]t\b|\bun(?:correlated|related)\b")
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A component or group of components that a text names."""
+
+    start: int
+    end: int
+
+    meant: tuple[tuple[str, ...], ...]
+    """What it may mean, each one component or the components of a group; two or more where it is not clear."""
+
+    group: bool
+
+
+@lru_cache(maxsize=4096)
+def _alias(component: str) -> re.Pattern[str]:
+    """The ways in which people write a component: ``attn. q``, ``q_proj``, ``Q projection``, ``attention query``."""
+    parts = component.lower().split(".")
+    last = re.escape(parts[-1])
+    ways = [r"[\s._-]*".join(re.escape(part) for part in parts), rf"{last}[\s_-]?proj(?:ection)?"]
+    word = _LONG.get(parts[-1])
+    if word is not None and len(parts) > 1:
+        ways += [rf"{word}[\s-]proj(?:ection)?", rf"attention[\s-]{word}"]
+    if parts[-1] not in _WAYS and (len(parts[-1]) > 2 or (len(parts) > 1 and parts[-1] in ("q", "k", "v"))):
+        ways.append(last)
+    return re.compile(rf"(?<![\w.])(?:{'|'.join(ways)})(?!\w)")
+
+
+def mentions(text: str, components: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[Mention]:
+    """The components and groups named in lower-case text, in order; what lies within a longer name is none."""
+    spans: dict[tuple[int, int, bool], list[tuple[str, ...]]] = {}
+    for name in components:
+        for match in _alias(name).finditer(text):
+            spans.setdefault((*match.span(), False), []).append((name,))
+    for label, names in groups.items():
+        pattern = rf"(?<![\w.])(?:{_GROUPS.get(label, re.escape(label.lower()))})(?![\w.]*\w)"
+        for match in re.finditer(pattern, text):
+            spans.setdefault((*match.span(), True), []).append(tuple(names))
+    widest = sorted(spans, key=lambda span: (span[0], -span[1], span[2]))
+    out: list[Mention] = []
+    for start, end, group in widest:
+        if not out or start >= out[-1].end:
+            out.append(Mention(start, end, tuple(spans[start, end, group]), group))
+    return out
+
+
+def layer_ranges(text: str) -> list[tuple[int, int]]:
+    """The layers a text speaks of, as (first, last); empty for none, or where it names them by words alone."""
+    match = _LAYERS.search(text)
+    if match is None:
+        return []
+    numbers = [tuple(int(n) for n in re.findall(r"\d+", part)) for part in re.findall(_RANGE, match[2])]
+    if match[1] is not None and [len(n) for n in numbers] == [1, 1]:
+        numbers = [(numbers[0][0], numbers[1][0])]
+    return [(min(n), max(n)) for n in numbers]
+
+
+def names_place_in_words(text: str) -> bool:
+    """Whether it speaks of layers that it does not number: ``in the first layers``, ``the upper half``."""
+    return _PLACE.search(text) is not None and not layer_ranges(text)
+
+
+def stated_value(text: str) -> tuple[str, tuple[float, float], float] | None:
+    """``about``, ``above`` or ``below``, the lowest and highest value meant, and one in the last digit stated."""
+    match = _VALUE.search(_LAYERS.sub(" ", text))
+    if match is None:
+        return None
+    low, high = float(match[1]), float(match[2] or match[1])
+    way = "about"
+    if (
+        re.search(r"\b(?:above|over|exceeds?|at least|(?:more|greater|higher|larger) than)\b|>", text)
+        or "+" in match[0]
+    ):
+        way = "above"
+    elif re.search(r"\b(?:below|under|at most|(?:less|lower|smaller) than)\b|<", text):
+        way = "below"
+    return way, (min(low, high), max(low, high)), _last_digit(match[1])
+
+
+def negated(text: str) -> bool:
+    """Whether a text denies something; what exactly, is not read."""
+    return _NEGATION.search(text) is not None
+
+
+def _last_digit(number: str) -> float:
+    mantissa, _, exponent = number.partition("e")
+    scale = 10.0 ** int(exponent or 0)
+    if "." in mantissa:
+        return scale * 10.0 ** -len(mantissa.split(".")[1])
+    digits = mantissa.lstrip("-")
+    return scale * 10.0 ** (len(digits) - len(digits.rstrip("0"))) if digits.strip("0") else scale

@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+
+from layergrid.findings import insights
+from layergrid.matrix import Matrix
+
+TESTED = {"trend", "shape", "band", "contrast", "relation", "outlier"}
+NAMES = ("attn.q", "attn.k", "attn.v", "attn.o", "mlp.up", "mlp.down", "mlp.gate")
+
+
+def matrix(values, names=NAMES, **fields) -> Matrix:
+    values = np.asarray(values)
+    return Matrix(values, tuple(range(len(values))), names[: values.shape[1]], **fields)
+
+
+def rng():
+    return np.random.default_rng(12)
+
+
+def hybrid():
+    """Attention in every other layer only."""
+    values = rng().standard_normal((28, 7))
+    absent = np.zeros(values.shape, bool)
+    absent[1::2, :4] = True
+    values[absent] = np.nan
+    return matrix(values, absent=absent)
+
+
+def with_gaps():
+    values = rng().standard_normal((28, 7))
+    values[[0, 5, 27]] = np.nan
+    values[3, 2], values[4, 2] = np.inf, -np.inf
+    return matrix(values)
+
+
+NOTHING = {
+    "one layer": matrix(rng().standard_normal((1, 7))),
+    "two layers": matrix(rng().standard_normal((2, 7))),
+    "nine layers": matrix(rng().standard_normal((9, 7))),
+    "one component": matrix(rng().standard_normal((28, 1))),
+    "two components": matrix(rng().standard_normal((28, 2))),
+    "one cell": matrix([[3.0]]),
+    "all equal": matrix(np.full((28, 7), 0.3)),
+    "all zero": matrix(np.zeros((28, 7))),
+    "all NaN": matrix(np.full((28, 7), np.nan)),
+    "all infinite": matrix(np.full((28, 7), np.inf)),
+    "one finite cell": matrix(np.where(np.arange(196).reshape(28, 7) == 40, 1.0, np.nan)),
+    "NaN rows and infinities": with_gaps(),
+    "a column of NaN": matrix(np.where(np.arange(7) == 2, np.nan, rng().standard_normal((28, 7)))),
+    "absent components": hybrid(),
+    "a constant column": matrix(np.where(np.arange(7) == 2, 5.0, rng().standard_normal((28, 7)))),
+    "integers": matrix(rng().integers(0, 1000, (28, 7))),
+    "ties": matrix(rng().integers(0, 3, (28, 7)).astype(float)),
+    "two values": matrix((rng().random((28, 7)) < 0.5).astype(float)),
+    "float32": matrix(rng().standard_normal((28, 7)).astype(np.float32)),
+    "1e-30": matrix(1e-30 * rng().standard_normal((28, 7))),
+    "1e30": matrix(1e30 * rng().standard_normal((28, 7))),
+    "1e300": matrix(1e300 * rng().standard_normal((28, 7))),
+    "rounding noise on a large value": matrix(1e6 + 1e-4 * rng().standard_normal((28, 7))),
+    "positive over decades": matrix(10.0 ** rng().uniform(-3, 3, (28, 7))),
+    "a thousand layers": matrix(rng().standard_normal((1000, 3))),
+}
+
+
+@pytest.mark.parametrize("case", NOTHING)
+def test_nothing_false_is_found(case):
+    found = insights(NOTHING[case])
+    assert [f.statement for f in found if f.kind in TESTED] == []
+    assert isinstance(found.report(), str)
+    for finding in found:
+        assert finding.cells == [cell for cell in finding.cells if cell[0] in found.matrix.layers]
+        assert np.isfinite(finding.effect)
+
+
+@pytest.mark.parametrize("case", ["one layer", "two layers", "nine layers", "one finite cell", "all NaN", "one cell"])
+def test_too_little_to_test_is_said(case):
+    assert insights(NOTHING[case]).notes
+
+
+def test_a_hybrid_model_says_what_is_absent_and_still_finds_a_trend():
+    grid = hybrid()
+    values = grid.values.copy()
+    values[:, 0] += np.linspace(0, 9, 28)
+    found = insights(matrix(values, absent=grid.absent))
+    assert [f.components for f in found if f.kind == "trend"] == [("attn.q",)]
+    (absent,) = [f for f in found if f.kind == "absent" and f.components == ("attn.q",)]
+    assert absent.cells == [(layer, "attn.q") for layer in range(1, 28, 2)]
+
+
+def test_a_trend_without_noise_is_a_trend():
+    values = rng().standard_normal((28, 7))
+    values[:, 3] = np.arange(28)
+    trends = [f for f in insights(matrix(values)) if f.kind == "trend"]
+    assert [(f.components, f.direction) for f in trends] == [(("attn.o",), "rising")]
+
+
+def test_a_thousand_layers_hold_a_peak():
+    values = rng().standard_normal((1000, 3))
+    values[400:650, 1] += 2
+    (peak,) = [f for f in insights(matrix(values)) if f.kind == "shape"]
+    assert (peak.components, peak.direction) == (("attn.k",), "peak")
+    assert abs(peak.layers[0] - 400) <= 60
+    assert abs(peak.layers[1] - 649) <= 60
+
+
+def test_a_loss_table_over_decades_names_the_cell_in_both_terms():
+    values = np.exp(rng().normal(3, 0.6, (28, 7)))
+    values[5, 4] = 2988
+    (outlier,) = [f for f in insights(matrix(values)) if f.kind == "outlier"]
+    assert outlier.cells == [(5, "mlp.up")]
