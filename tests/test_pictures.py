@@ -173,6 +173,24 @@ def test_a_figure_is_drawn_on_every_scale_with_special_values(scale, tmp_path):
     assert LayerGrid(values, scale=scale).save(tmp_path / "x.png").exists()
 
 
+def test_a_figure_names_what_the_color_bar_does_not_tell_and_marks_zeros():
+    values = np.ma.array([[np.nan, np.inf, -np.inf, -9.0, 9.0, 0.0, 0.5, 1.0]], mask=[[0] * 7 + [1]])
+    ax = LayerGrid(values, vmin=0.0, vmax=1.0).figure()
+    said = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert said == [
+        "below 0 (1)",
+        "above 1 (1)",
+        "NaN (1)",
+        "+\u221e (1)",
+        "\u2212\u221e (1)",
+        "absent (1)",
+        "zero (1)",
+    ]
+    (dots,) = ax.lines
+    assert dots.get_xdata().tolist() == [5]
+    assert LayerGrid([[0.5, 1.0]]).figure().get_legend() is None
+
+
 def test_hostile_text_is_text_in_an_svg(tmp_path):
     grid = LayerGrid(np.ones((1, len(HOSTILE))), components=HOSTILE, title="<b>&", units="</svg>")
     path = grid.save(tmp_path / "x.svg")
@@ -197,7 +215,7 @@ def test_a_page_holds_the_state_and_is_small(tmp_path):
     assert path.stat().st_size < 250_000
     state = state_in(path.read_text())
     assert state["title"] == "Effective rank ratio"
-    assert "_esm" not in state
+    assert not {"_esm", "_code"} & state.keys()
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -7,6 +7,8 @@ export type PackedLabels = number | readonly Label[];
 
 export interface Labels {
   readonly length: number;
+  /** Whether they are more than 0 to n - 1. */
+  readonly named: boolean;
   at(index: number): Label;
   /** Index of a label, or -1. */
   indexOf(label: Label): number;
@@ -15,6 +17,7 @@ export interface Labels {
 export function countedLabels(n: number, asText: boolean): Labels {
   return {
     length: n,
+    named: false,
     at: (index) => (asText ? String(index) : index),
     indexOf: (label) => {
       const index = typeof label === "number" ? label : /^(0|[1-9]\d*)$/.test(label) ? Number(label) : -1;
@@ -27,6 +30,7 @@ export function listedLabels(labels: readonly Label[]): Labels {
   let places: Map<Label, number> | null = null;
   return {
     length: labels.length,
+    named: true,
     at: (index) => labels[index]!,
     indexOf: (label) => {
       places ??= new Map(labels.map((known, index) => [known, index]));

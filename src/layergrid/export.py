@@ -8,6 +8,7 @@ import hashlib
 import html
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ FIGURES = (".png", ".svg", ".pdf")
 ENDINGS = (".html", *FIGURES, ".csv")
 
 _LONGEST_LABEL = 40
+_MOST_DOTTED = 5000  # cells, of which zeros are marked
 _GROUP_GAP = 0.16  # in columns
 _NAN, _POSITIVE, _NEGATIVE = ((150, 150, 150), (214, 39, 140), (0, 128, 110))
 
@@ -127,7 +129,36 @@ def figure(matrix: Matrix, view: View, ax: Axes | None = None) -> Axes:
         ax.pcolormesh(edges, np.arange(rows + 1) - 0.5, colors[:, start:end], rasterized=rows * columns > 20_000)
     _label(ax, part, view, shift)
     _color_bar(ax, part, view)
+    _legend(ax, part, view, colors, shift)
     return ax
+
+
+def _legend(ax: Axes, part: Matrix, view: View, colors: np.ndarray, shift: np.ndarray) -> None:
+    """Dots in the cells that are zero, and below the figure what is not told by the color bar, if it occurs."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    table = colormaps.lut(view.cmap, reverse=view.reverse, levels=view.levels)
+    below = (colors[..., :3] == np.asarray(colormaps.off_scale(table[0])) / 255).all(axis=-1) & (colors[..., 3] > 0)
+    entries: list[Patch | Line2D] = [
+        Patch(
+            facecolor=color,
+            edgecolor="0.6",
+            linewidth=0.5,
+            label=f"{name} ({np.count_nonzero(mask):,})",
+        )
+        for name, mask, color in _special(part, view, table, below)
+        if mask.any()
+    ]
+    rows, columns = np.nonzero(part.values == 0)
+    if rows.size:
+        dot: dict[str, Any] = {"marker": "o", "markerfacecolor": "none", "markeredgecolor": "0.25", "linestyle": "none"}
+        if part.values.size <= _MOST_DOTTED:
+            ax.plot(columns + shift[columns], rows, markersize=3, markeredgewidth=0.6, **dot)
+        entries.append(Line2D([], [], markersize=4, label=f"zero ({rows.size:,})", **dot))
+    if entries:
+        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0.0, -0.16), "borderaxespad": 0}
+        ax.legend(handles=entries, frameon=False, fontsize="small", ncols=3, **place)
 
 
 def cell_colors(part: Matrix, view: View) -> np.ndarray:
@@ -142,18 +173,29 @@ def cell_colors(part: Matrix, view: View) -> np.ndarray:
     index[inside] = np.clip(np.floor(at[inside] * colormaps.SIZE), 0, colormaps.SIZE - 1).astype(int)
     rgba = np.ones((*values.shape, 4))
     rgba[..., :3] = table[index] / 255
-    special = [
-        ((values < view.low) | (~inside & np.isfinite(values)), colormaps.off_scale(table[0])),
-        (values > view.high, colormaps.off_scale(table[-1])),
-        (np.isnan(values), _NAN),
-        (values == np.inf, _POSITIVE),
-        (values == -np.inf, _NEGATIVE),
-    ]
-    for mask, color in special:
-        rgba[mask, :3] = np.asarray(color) / 255
-    if part.absent is not None:
-        rgba[part.absent] = 0.0
+    below = (values < view.low) | (~inside & np.isfinite(values))
+    for _, mask, color in _special(part, view, table, below):
+        rgba[mask] = color
     return rgba
+
+
+def _special(
+    part: Matrix, view: View, table: np.ndarray, below: np.ndarray
+) -> Iterator[tuple[str, np.ndarray, tuple[float, float, float, float]]]:
+    """The cells that no color of the scale stands for: what they are, where, and their RGBA."""
+    values = part.values
+    absent = np.zeros(values.shape, bool) if part.absent is None else part.absent
+    cases: list[tuple[str, np.ndarray, Any]] = [
+        (f"below {view.low:.4g}", below & (values != -np.inf), colormaps.off_scale(table[0])),
+        (f"above {view.high:.4g}", (values > view.high) & (values != np.inf), colormaps.off_scale(table[-1])),
+        ("NaN", np.isnan(values) & ~absent, _NAN),
+        ("+\u221e", values == np.inf, _POSITIVE),
+        ("\u2212\u221e", values == -np.inf, _NEGATIVE),
+    ]
+    for name, mask, color in cases:
+        red, green, blue = (float(channel) / 255 for channel in color)
+        yield name, mask, (red, green, blue, 1.0)
+    yield "absent", absent, (0.0, 0.0, 0.0, 0.0)
 
 
 def _label(ax: Axes, part: Matrix, view: View, shift: np.ndarray) -> None:

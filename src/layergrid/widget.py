@@ -738,5 +738,5 @@ _MODULES = bundle.Modules()
 _PAGE_STATE = (
     frozenset(LayerGrid.class_trait_names(sync=True))
     - frozenset(anywidget.AnyWidget.class_trait_names(sync=True))
-    - {"_esm"}
+    - {"_esm", "_code"}
 )

@@ -29,6 +29,7 @@ const SIDE_COLUMNS_UP_TO = 48;
 const FIGURE_SHARE = 0.56;
 const HISTOGRAM_FROM = 420;
 const LARGEST_SIDE = 560;
+const MOST_NUMBERED_CHIPS = 48;
 const GAP = 32;
 const PADDING = 4; // of .layergrid, left and right
 const TICK_CHARACTERS = 7;
@@ -171,6 +172,9 @@ export function createPage(
         toolbar.draw(drawn);
         const { page, trouble } = binding.awaited();
         selectors.draw(state, page);
+        // Hundreds of chips that say 0, 1, 2 ... choose nothing that a zoom does not.
+        const { components } = state.matrix;
+        toggle(chips.root, components.named || components.length <= MOST_NUMBERED_CHIPS);
         chips.draw(state);
         side.style.width = `${sideWidth}px`;
         if (state.rows.length > 0 && state.columns.length > 0) {

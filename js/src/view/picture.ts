@@ -6,7 +6,9 @@ import type { Figure } from "../figure.ts";
 import { numberFormat } from "../format.ts";
 import { paintCells } from "../raster.ts";
 
-const SMALLEST_MARKED = 7; // CSS px: below this, marks would hide the color
+const SMALLEST_MARKED = 7; // CSS px: below this, marks would hide the color, which tells all but zero
+const SMALLEST_DOTTED = 3;
+const MOST_DOTTED = 20_000; // a matrix that is mostly zero must not take long to draw
 const LARGEST_MARK = 16;
 const FEW_CELLS = 2000;
 const SMALLEST_TEXT_ROW = 15;
@@ -77,15 +79,16 @@ function drawMarks(
   indices: Uint16Array,
 ): void {
   const { columns, rows, ratio } = layout;
-  const smallest = SMALLEST_MARKED * ratio;
-  if (rows.ends[0]! - rows.starts[0]! < smallest || columns.ends[0]! - columns.starts[0]! < smallest) return;
+  const smaller = Math.min(rows.ends[0]! - rows.starts[0]!, columns.ends[0]! - columns.starts[0]!) / ratio;
+  if (smaller < SMALLEST_DOTTED || (smaller < SMALLEST_MARKED && indices.length > MOST_DOTTED)) return;
+  const room = smaller >= SMALLEST_MARKED;
   const muted = getComputedStyle(context.canvas).color;
   for (let row = 0, at = 0; row < rows.length; row++)
     for (let column = 0; column < columns.length; column++, at++) {
       const index = indices[at]!;
       const special = index - LUT_SIZE;
       const zero = painted.values[at] === 0;
-      if (special < 0 && !zero) continue;
+      if (!(zero || (special >= 0 && room))) continue;
       const x = columns.starts[column]!;
       const y = rows.starts[row]!;
       const width = columns.ends[column]! - x;
