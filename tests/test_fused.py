@@ -97,6 +97,23 @@ def test_megatrons_way_goes_by_the_heads_of_the_keys():
     assert pieces[2].ranges(36) == "8:12 of every 12"
 
 
+def test_keys_and_values_are_halves_where_shapes_or_config_prove_that_they_are_two():
+    shapes = attention("kv_proj", rows=24)
+    (found,) = rows_of(shapes).values()
+    assert found == {"k": list(range(12)), "v": list(range(12, 24))}
+    fewer = attention("kv_proj", rows=8)
+    assert rows_of(fewer) == {}  # it might be one vector that serves as key and value
+    assert rows_of(fewer, {"num_attention_heads": 6, "num_key_value_heads": 4, "head_dim": 2}) == {}
+    assert len(rows_of(fewer, {"num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 2})) == 1
+
+
+def test_a_head_of_another_size_than_the_config_says_is_not_divided():
+    shapes = {"model.layers.0.self_attn.qkv_proj.weight": (20, WIDTH)}
+    heads = {"num_attention_heads": 6, "num_key_value_heads": 2}
+    assert len(rows_of(shapes, {**heads, "head_dim": 2})) == 1
+    assert rows_of(shapes, {**heads, "head_dim": 4}) == {}
+
+
 FALCON = attention("query_key_value", rows=16, o="dense", prefix="transformer.h.0.self_attention")
 
 
@@ -225,6 +242,8 @@ def test_an_axis_over_the_parts_needs_no_config():
         attention("qkv", o="proj", prefix="stages.0.blocks.0.attn")
         | {"stages.0.blocks.0.attn.attention_biases": (3, 49)},
         attention("qkv", o="proj", prefix="stages.0.blocks.0.attn_block.attn"),
+        attention("qkv", o="proj", prefix="stages.2.blocks.0.attn")
+        | {"stages.2.blocks.0.attn.rel_pos.relative_position_bias_table": (729, 3)},
         {"model.layers.0.mlp.fc1.weight": (16, WIDTH), "model.layers.0.mlp.fc2.weight": (WIDTH, 8)},
         {"model.layers.0.self_attn.qkv_proj.weight": (36, WIDTH)},
         {"model.layers.0.self_attn.qkv_proj.weight": None},

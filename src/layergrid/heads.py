@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from layergrid.metrics import measure, metric_label, parse_request
-from layergrid.names.fused import head_counts
+from layergrid.names import head_counts
 from layergrid.placement import Cell
 from layergrid.tensor import Tensor
 

@@ -7,7 +7,8 @@ shapes settle what one name leaves open. What no row knows stays under its own n
 """
 
 from layergrid.names.address import CORE, Address
-from layergrid.names.fused import Piece, head_counts, split_fused
+from layergrid.names.config import head_counts
+from layergrid.names.fused import Piece, split_fused
 from layergrid.names.model import parse_name, parse_names
 
 __all__ = ["CORE", "Address", "Piece", "head_counts", "parse_name", "parse_names", "split_fused"]

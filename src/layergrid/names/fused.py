@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from layergrid.names.address import CORE, Address
-from layergrid.names.layouts import (
-    HEADS,
-    HEADS_FIRST,
-    KV_HEADS,
-    LAYOUTS,
-    PARTS,
-    SUB_CONFIGS,
-    LayoutRow,
-)
+from layergrid.names.config import Heads, heads_of, model_types
+from layergrid.names.layouts import HEADS_FIRST, LAYOUTS, PARTS, LayoutRow
 from layergrid.names.model import parse_names
 from layergrid.names.settling import Shape
 
@@ -61,7 +54,7 @@ def split_fused(
 ) -> dict[str, tuple[Piece, ...]]:
     """The pieces of every tensor that holds several components, as far as config and shapes tell.
 
-    Queries, keys and values are told apart by the numbers of heads in the config, and by how wide a vector the
+    Queries, keys and values are told apart by the heads that the config speaks of, and by how wide a vector the
     layer's output projection takes; where neither says how many rows are whose, or the two disagree, a tensor is left
     whole. So is one whose layout no row of `layergrid.names.layouts` knows.
 
@@ -79,7 +72,7 @@ def split_fused(
     config = config or {}
     addresses = parse_names(shapes) if addresses is None else addresses
     siblings = _Siblings(shapes, addresses)
-    types = frozenset(_model_types(config))
+    types = frozenset(model_types(config))
     found: dict[str, tuple[Piece, ...]] = {}
     by_part: dict[tuple[str, str, bool], tuple[Piece, ...]] = {}
     unseen = []
@@ -126,9 +119,9 @@ def _pieces(
     length = _divided(inner, address)
     if length is None:
         return ()
-    heads = head_counts(config, address.stack)
+    heads = heads_of(config, address.stack)
     counted = _counts(address, length, heads, siblings)
-    repeats = {"one": 1, "four": 4, "each": length // len(row.order), "kv_heads": heads[1] if heads else 0}
+    repeats = {"one": 1, "four": 4, "each": length // len(row.order), "kv_heads": heads.keys if heads else 0}
     groups = repeats[row.groups]
     if counted is None or not groups or any(rows % groups for rows in counted.values()):
         return ()
@@ -155,22 +148,24 @@ def _divided(shape: tuple[int, ...], address: Address) -> int | None:
     return shape[-1] if "transposed" in address.flags else shape[0]
 
 
-def _counts(address: Address, length: int, heads: tuple[int, int] | None, siblings: _Siblings) -> dict[str, int] | None:
-    """The number of rows of each part."""
+def _counts(address: Address, length: int, heads: Heads | None, siblings: _Siblings) -> dict[str, int] | None:
+    """The number of rows of each part; None where it is not certain."""
     fused = address.component.rpartition(".")[2]
     equal, rest = divmod(length, len(PARTS[fused]))
-    thirds_or_halves = None if rest else dict.fromkeys(PARTS[fused], equal)
-    if fused != "qkv":
-        inner = siblings.inner(address) if fused == "gate_up" else None
-        return thirds_or_halves if inner in (None, equal) else None
+    alike = None if rest else dict.fromkeys(PARTS[fused], equal)
+    if fused == "gate_up":
+        return alike if siblings.inner(address) in (None, equal) else None
     if siblings.goes_head_by_head(address):
         return None
-    taken = siblings.attended(address)
-    if heads:
-        size, rest = divmod(length, heads[0] + 2 * heads[1])
-        if not rest and taken in (None, heads[0] * size):
-            return {"q": heads[0] * size, "k": heads[1] * size, "v": heads[1] * size}
-    return thirds_or_halves if taken == equal else None
+    attended = siblings.attended(address)
+    if heads is None:
+        return alike if attended == equal else None
+    if fused == "kv":  # by itself it might also be one vector that serves as both
+        return alike if equal in (attended, heads.keys * (heads.size or 0)) else None
+    size, rest = divmod(length, heads.queries + 2 * heads.keys)
+    if not rest and heads.size in (None, size) and attended in (None, heads.queries * size):
+        return {"q": heads.queries * size, "k": heads.keys * size, "v": heads.keys * size}
+    return alike if attended == equal else None
 
 
 class _Siblings:
@@ -184,7 +179,7 @@ class _Siblings:
             shape = shapes[name]
             if address is None or shape is None:
                 continue
-            if _HEADS_FIRST.fullmatch(address.part.rpartition(".")[2]):
+            if _HEADS_FIRST.fullmatch(f"{address.stack}.{address.part}"):
                 self._head_by_head.add((address.stack, address.layer))
             if address.component == "mlp.down":
                 self._inner[_mlp(address)] |= _inputs(address, shape)
@@ -224,63 +219,3 @@ def _inputs(address: Address, shape: Sequence[int]) -> set[int]:
 
 def _only(widths: set[int]) -> int | None:
     return next(iter(widths)) if len(widths) == 1 else None
-
-
-# --- What the config says --------------------------------------------------------------------------------
-
-
-def head_counts(config: Mapping[str, Any], stack: str = "") -> tuple[int, int] | None:
-    """The numbers of heads of queries and of keys; None where the config does not say.
-
-    Parameters
-    ----------
-    config : the model's config.json, or the scalars of a GGUF header
-    stack : of the layers that are meant, as `Address` has it
-    """
-    part = _of_stack(config, stack)
-    if part is None:
-        return None
-    if isinstance(architecture := part.get("general.architecture"), str):
-        part = {key.removeprefix(f"{architecture}."): value for key, value in part.items()}
-    if isinstance(attention := part.get("attn_config"), Mapping):
-        part = {**attention, **part}
-    queries = _count(part, HEADS)
-    if queries is None:
-        return None
-    if "multi_query" in part and not part.get("new_decoder_architecture"):
-        return queries, 1 if part["multi_query"] else queries
-    return queries, _count(part, KV_HEADS) or queries
-
-
-def _count(config: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
-    counts = (config.get(name) for name in names)
-    return next((count for count in counts if type(count) is int and count > 0), None)
-
-
-def _of_stack(config: Mapping[str, Any], stack: str) -> Mapping[str, Any] | None:
-    """The part of the config that describes a stack; the whole where the config has no parts."""
-    parts = dict(_nested(config))
-    for word in stack.split("."):
-        for name in SUB_CONFIGS.get(word, ()):
-            if name in parts:
-                return parts[name]
-    if any(word in ("vision", "audio", "qformer") for word in stack.split(".")):
-        return None  # the heads of the text model, which is what the rest of a config describes
-    if _count(config, HEADS) is None:
-        return next((parts[name] for name in SUB_CONFIGS["text"] if name in parts), config)
-    return config
-
-
-def _nested(config: Mapping[str, Any], depth: int = 3) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The configs inside a config, outer ones last."""
-    for name, value in config.items():
-        if isinstance(value, Mapping) and depth:
-            yield from _nested(value, depth - 1)
-            yield name, value
-
-
-def _model_types(config: Mapping[str, Any]) -> Iterator[str]:
-    for part in (config, *(part for _, part in _nested(config))):
-        for key in ("model_type", "general.architecture"):
-            if isinstance(part.get(key), str):
-                yield part[key]

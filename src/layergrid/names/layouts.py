@@ -77,8 +77,9 @@ LAYOUTS: dict[str, tuple[LayoutRow, ...]] = {
 }
 """By the fused part: every row that is known. A name that no row matches is not taken apart."""
 
-HEADS_FIRST = r"attention_biases"
-"""A module that holds such a part goes head by head, as LeViT and its like do, with keys narrower than values."""
+HEADS_FIRST = r".*\.attention_biases|(?:.*\.)?stage\.\d+\.(?:.*\.)?rel_pos\..*"
+"""Stack and part of what only layers hold that go head by head, as LeViT and its like do, whose keys are narrower than
+their values, and CoAtNet; such layers are left whole."""
 
 HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads", "attention.head_count")
 """What configs call the number of heads of the queries."""
@@ -88,6 +89,9 @@ KV_HEADS = (
     *("multi_query_group_num", "attention.head_count_kv"),
 )
 """And of the keys and values, where they have fewer."""
+
+HEAD_SIZE = ("head_dim", "kv_channels", "d_kv", "attention.key_length")
+"""And how many numbers each head has, where they say so."""
 
 SUB_CONFIGS = {
     "text": ("text_config", "llm_config", "language_config"),
