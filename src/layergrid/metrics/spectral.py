@@ -19,6 +19,9 @@ from layergrid.tensor import Tensor, widen
 _PANEL = 1 << 22
 """Entries widened to float64 at a time: 32 MB. Each further panel costs a pass over the Gram matrix."""
 
+_PIECE = 1 << 17
+"""Entries widened at a time where a pass needs each only once: 1 MB, so that they stay in the cache."""
+
 _LANCZOS_FROM = 128
 """Shorter side from which Lanczos is faster than all eigenvalues."""
 
@@ -124,7 +127,7 @@ class Spectrum:
         # The Rayleigh quotient in float64: its error is the square of the vector's.
         vector = vectors[:, 0].astype(np.float64)
         vector /= np.linalg.norm(vector)
-        width = max(1, _PANEL // short)
+        width = max(1, _PIECE // short)
         total = 0.0
         for first in range(0, matrix.shape[1], width):
             image = vector @ matrix[:, first : first + width].astype(np.float64, order="A")
