@@ -57,7 +57,7 @@ export function createRequests(
           send({ ...question, id } as FindingsRequest | ClaimRequest);
         } catch (error) {
           close();
-          reject(new Error(`The kernel cannot be asked: ${String(error)}`));
+          reject(new Error(`The kernel is gone, or cannot be reached (${String(error)}).`));
         }
       }),
     receive(reply) {

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 
 class Background:
@@ -21,8 +18,6 @@ class Background:
         """Do a piece of work after those that wait; it must handle its own errors."""
         with self._lock:
             if self._executor is None:
-                from concurrent.futures import ThreadPoolExecutor  # seldom needed, and not for a first paint
-
                 self._executor = ThreadPoolExecutor(1, thread_name_prefix="layergrid")
             self._executor.submit(work)
 

@@ -725,12 +725,8 @@ class LayerGrid(anywidget.AnyWidget):
     def __setattr__(self, name: str, value: Any) -> None:
         # Messages from the page are handled on another thread while a cell runs, and traitlets holds and
         # rolls back changes per object, not per thread: without the lock one could undo the other's.
-        with self._lock:
-            if name not in ("position", "scale_over"):
-                super().__setattr__(name, value)
-                return
-            with self.hold_sync():  # what follows from a position goes out together with it
-                super().__setattr__(name, value)
+        with self._lock, self.hold_sync() if name in ("position", "scale_over") else nullcontext():
+            super().__setattr__(name, value)  # what follows from a position goes out together with it
 
 
 _MODULES = bundle.Modules()

@@ -74,6 +74,10 @@ def test_pointing_at_a_finding_outlines_its_cells_and_recolors_none(explained):
     assert np.abs(np.subtract(outlined(grid), expected)).max() <= 2
     notebook.page.keyboard.press("ArrowDown")
     assert outlined(grid)[0] > expected[0] or outlined(grid)[2] > expected[2] + 2
+    box = grid.root.get_by_label("Check a claim about the grid")
+    box.fill("attn.q rises with layer")
+    box.press("Enter")
+    expect(grid.root.locator(".layergrid-answer")).to_contain_text("supported", timeout=COMES_MS)
     found = Axe().run(notebook.page, context=".layergrid")
     assert found.violations_count == 0, found.generate_report()
 
@@ -103,6 +107,34 @@ def test_a_click_on_a_finding_selects_its_cells_and_a_selected_cell_lists_its_fi
     grid.root.get_by_label("Component of the findings").select_option("mlp.gate")
     expect(lines).to_have_count(1)
     expect(lines).to_contain_text("mlp.gate rises")
+
+
+def test_a_claim_gets_its_verdict_and_its_cells_outlined_and_without_a_kernel_says_so(explained):
+    notebook, grid = explained
+    box = grid.root.get_by_label("Check a claim about the grid")
+    answer = grid.root.locator(".layergrid-answer")
+    box.fill("attn.q and mlp.gate are inverse")
+    box.press("Enter")
+    expect(answer).to_contain_text("refuted", timeout=COMES_MS)
+    expect(answer).to_contain_text(
+        notebook.evaluate("lg.check(frame, 'attn.q and mlp.gate are inverse').statement[:12]")
+    )
+    left, _, right, _ = outlined(grid)
+    width = grid.pixels().shape[1]
+    assert (left <= 3, right >= width - 4) == (True, True)
+    answer.click()
+    notebook.wait_for_python("{component for _, component in grid.selection} == {'attn.q', 'mlp.gate'}")
+    box.fill("<b>it is all rather blue</b>")
+    box.press("Enter")
+    expect(answer).to_contain_text("not understood", timeout=COMES_MS)
+    assert outlined(grid) is not None, "the selection stays"
+    notebook.evaluate("None", after="grid.selection = []")
+    notebook.shut_down_kernel()
+    box.fill("attn.q rises with layer")
+    box.press("Enter")
+    expect(grid.root.locator(".layergrid-claim-note")).to_contain_text("kernel is gone")
+    line(grid, "attn.q rises").hover()
+    assert outlined(grid) is not None
 
 
 def test_findings_are_computed_again_after_an_update(explained):
@@ -146,3 +178,29 @@ def test_a_saved_page_lists_outlines_and_selects_without_a_kernel(open_context, 
     assert outlined(grid) is not None
     line(grid, "attn.q rises").click()
     expect(grid.details).to_contain_text("last of 28 cells")
+    expect(grid.root.locator(".layergrid-claim")).to_have_text(
+        "Checking a claim needs the kernel, and a saved page has none."
+    )
+    expect(grid.root.get_by_label("Check a claim about the grid")).to_be_hidden()
+
+
+def test_without_insights_there_is_neither_list_nor_claim_box(open_context, watched, tmp_path):
+    page = open_context(offline=True).new_page()
+    watched.append(PageLog(page))
+    page.goto(lg.LayerGrid(np.eye(3), insights=False).save(tmp_path / "grid.html").as_uri())
+    grid = Grid(page, page.locator(".layergrid")).wait_until_drawn()
+    expect(grid.root.locator(".layergrid-chip")).to_have_count(3)
+    expect(grid.root.locator(".layergrid-findings")).to_be_hidden()
+    expect(grid.root.locator(".layergrid-claim")).to_be_hidden()
+
+
+def test_hostile_labels_are_text_in_findings(open_context, watched, tmp_path):
+    page = open_context(offline=True).new_page()
+    watched.append(PageLog(page))
+    name = '<img src=x onerror="window.hurt=1">'
+    values = np.column_stack([np.full(12, np.nan), np.random.default_rng(0).normal(size=12)])
+    page.goto(lg.LayerGrid(values, components=[name, "b"]).save(tmp_path / "grid.html").as_uri())
+    grid = Grid(page, page.locator(".layergrid")).wait_until_drawn()
+    expect(line(grid, name)).to_have_count(1)
+    assert grid.root.locator("img").count() == 0
+    assert page.evaluate("window.hurt") is None

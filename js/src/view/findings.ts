@@ -64,6 +64,7 @@ export function createFindings(actions: FindingsActions): FindingsView {
   let asked: Findings | null = null;
   let pending = false;
   let problem = "";
+  let outlined = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let standing: readonly Finding[] = [];
 
@@ -95,6 +96,7 @@ export function createFindings(actions: FindingsActions): FindingsView {
     (target as Element | null)?.closest?.<HTMLElement>(".layergrid-finding") ?? null;
   const outlineOf = (target: EventTarget | null) => {
     const line = lineOf(target);
+    outlined = line !== null;
     actions.outline(line === null ? [] : listed[Number(line.dataset.at)]!.boxes);
   };
   const focused = () => {
@@ -104,7 +106,7 @@ export function createFindings(actions: FindingsActions): FindingsView {
   list.addEventListener("pointerover", (event) => outlineOf(event.target));
   list.addEventListener("pointerleave", () => outlineOf(focused()));
   list.addEventListener("focusin", (event) => outlineOf(event.target));
-  list.addEventListener("focusout", () => actions.outline([]));
+  list.addEventListener("focusout", () => outlineOf(null));
   list.addEventListener("click", (event) => {
     const line = lineOf(event.target);
     if (line === null) return;
@@ -206,6 +208,7 @@ export function createFindings(actions: FindingsActions): FindingsView {
     toggle(list, listed.length > 0);
     if (listed === standing) return;
     standing = listed;
+    if (outlined) outlineOf(null);
     list.replaceChildren(
       ...listed.map(({ kind, statement }, at) =>
         element(
@@ -222,9 +225,7 @@ export function createFindings(actions: FindingsActions): FindingsView {
               "data-kind": kind,
               "data-lm-suppress-shortcuts": "true",
             },
-            ...statementParts(statement).map((part) =>
-              part.startsWith("(") ? element("span", "layergrid-evidence", {}, part) : part,
-            ),
+            ...statementNodes(statement),
           ),
         ),
       ),
@@ -243,6 +244,13 @@ export function createFindings(actions: FindingsActions): FindingsView {
       clearTimeout(timer);
     },
   };
+}
+
+/** A statement with its evidence in muted ink. */
+export function statementNodes(statement: string): (Node | string)[] {
+  return statementParts(statement).map((part) =>
+    part.startsWith("(") ? element("span", "layergrid-evidence", {}, part) : part,
+  );
 }
 
 const none: readonly CellId[] = [];

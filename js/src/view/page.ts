@@ -12,6 +12,7 @@ import style from "../style.css";
 import { isDark, watchTheme } from "../theme.ts";
 import type { Window } from "../windows.ts";
 import { rowAxisWidth } from "./axes.ts";
+import { createClaim } from "./claim.ts";
 import { colorbarWidth, createColorbar } from "./colorbar.ts";
 import { createComponentChips } from "./components.ts";
 import { createDetails } from "./details.ts";
@@ -32,6 +33,7 @@ const LARGEST_SIDE = 560;
 const MOST_NUMBERED_CHIPS = 48;
 const GAP = 32;
 const PADDING = 4; // of .layergrid, left and right
+const LONGEST_CHECK_MS = 30_000;
 const TICK_CHARACTERS = 7;
 
 export interface Page {
@@ -124,11 +126,14 @@ export function createPage(
     const selectors = createSelectors(binding.turn);
     const chips = createComponentChips(showComponents);
     const details = createDetails();
+    const marking = { outline: grid.outline, select, hasKernel };
     const findings = createFindings({
-      outline: grid.outline,
-      select,
+      ...marking,
       ask: () => binding.ask({ kind: "findings" }, Infinity),
-      hasKernel,
+    });
+    const claim = createClaim({
+      ...marking,
+      check: (text) => binding.ask({ kind: "claim", claim: text }, LONGEST_CHECK_MS),
     });
     const legend = createLegend();
     const toolbar = createToolbar({
@@ -148,7 +153,7 @@ export function createPage(
       },
     });
     const message = element("div", "layergrid-notice", { role: "alert", hidden: true });
-    const side = element("div", "layergrid-side", {}, details.root, findings.root);
+    const side = element("div", "layergrid-side", {}, details.root, findings.root, claim.root);
     toolbarPlace.append(toolbar.heading, toolbar.tools);
     selectorsPlace.append(selectors.root);
     controlsPlace.append(chips.root, toolbar.limits);
@@ -183,6 +188,7 @@ export function createPage(
           legend.draw(drawn);
         }
         findings.draw(state);
+        claim.draw(state);
         progress.draw(state);
         const text = [notice, trouble, state.matrix.far?.trouble() ?? "", state.notice]
           .filter((part) => part !== "")
