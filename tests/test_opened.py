@@ -70,6 +70,10 @@ def test_the_domain_leaves_out_a_few_large_entries_and_is_symmetric_where_signs_
     assert grid.vmin == -grid.vmax
     assert 2.5 < grid.vmax < 5
     assert grid.center == 0
+    small = tensor_grid(values[:20, :30])
+    assert small.vmin == -small.vmax
+    small.update(values[:20, :30] * 10, refit=True)
+    assert small.vmin == -small.vmax < -20
     positive = tensor_grid(np.abs(values))
     assert 0 <= positive.vmin < 0.01 < 2.5 < positive.vmax < 5
     grid.vmax = 9

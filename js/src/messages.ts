@@ -51,13 +51,48 @@ export interface CancelMessage {
   readonly id: number;
 }
 
+/** The tensor of a cell is wanted; exactly one reply follows, and from then on the id is that of the inner grid. */
+export interface OpenRequest {
+  readonly kind: "open";
+  readonly id: number;
+  readonly row: number;
+  readonly column: number;
+}
+
+/** What a grid and its page say to each other, as ipywidgets has it. */
+export type InnerContent =
+  | { readonly method: "update"; readonly state: Packed; readonly buffer_paths: readonly BufferPath[] }
+  | { readonly method: "custom"; readonly content: unknown };
+
+/** State without its bytes, which travel as buffers. */
+export type Packed = Readonly<Record<string, unknown>>;
+
+/** Where in a state a buffer belongs. */
+export type BufferPath = readonly (string | number)[];
+
+/** What is said to an opened tensor, and by it: in both directions. */
+export interface InnerMessage {
+  readonly kind: "inner";
+  readonly id: number;
+  readonly content: InnerContent;
+}
+
+/** The page has gone back from a tensor. */
+export interface CloseMessage {
+  readonly kind: "close";
+  readonly id: number;
+}
+
 export type Request =
   | ClickMessage
   | PageRequest
   | FindingsRequest
   | ClaimRequest
   | WindowRequest
-  | CancelMessage;
+  | CancelMessage
+  | OpenRequest
+  | InnerMessage
+  | CloseMessage;
 
 /** Twin of LONGEST_CLAIM in messages.py. */
 export const LONGEST_CLAIM = 1000;
@@ -100,11 +135,23 @@ export interface ClaimReply {
   readonly boxes: readonly number[];
 }
 
-export type Reply = PageReply | WindowReply | FindingsReply | ClaimReply | ErrorReply;
+/** Goes with the buffers of the state. */
+export interface OpenReply {
+  readonly kind: "open";
+  readonly id: number;
+  readonly state: Packed;
+  readonly paths: readonly BufferPath[];
+  /** From the model to the tensor, in words. */
+  readonly steps: readonly string[];
+  /** As they arrived with it. */
+  readonly buffers?: readonly DataView[];
+}
+
+export type Reply = PageReply | WindowReply | FindingsReply | ClaimReply | OpenReply | ErrorReply;
 
 /** The reply that a message is; null where it is none. */
 export function readReply(content: unknown): Reply | null {
   const reply = content as Reply | null;
-  const known = ["page", "window", "findings", "claim", "error"].includes(reply?.kind as string);
+  const known = ["page", "window", "findings", "claim", "open", "error"].includes(reply?.kind as string);
   return known && typeof reply!.id === "number" ? reply : null;
 }

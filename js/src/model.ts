@@ -65,6 +65,8 @@ export interface Traits {
   _lut: DataView;
   _lut_diverging: boolean;
   _notice: string;
+  /** Whether the tensors of cells can be opened; missing where an older version saved the state. */
+  _opens?: boolean;
   /** Missing where an older version saved the state. */
   _findings?: PackedFindings;
   /** Missing or empty where all cells travel with the state. */
@@ -136,6 +138,8 @@ export interface State {
   readonly title: string;
   readonly units: string;
   readonly notice: string;
+  /** Whether the tensors of cells can be opened. */
+  readonly opens: boolean;
   readonly findings: Findings;
 }
 
@@ -359,6 +363,7 @@ export function stateReader(model: Model, changed: () => void = () => {}): () =>
       title: text("title", 0),
       units: text("units", 1),
       notice: model.get("_notice"),
+      opens: model.get("_opens") ?? false,
       findings: readFindings(model.get("_findings") ?? noFindings, page, matrix.rows, matrix.columns),
     };
   };
@@ -502,7 +507,7 @@ export function bindModel(model: Model, readState: () => State, changed: () => v
   const receive = (content: unknown, buffers: readonly DataView[]) => {
     const reply = readReply(content);
     if (reply === null) return;
-    requests.receive(reply);
+    requests.receive(reply.kind === "open" ? { ...reply, buffers } : reply);
     if (reply.kind === "page" || reply.kind === "error") fetcher.receive(reply, buffers);
     if (reply.kind === "window" || reply.kind === "error") readState().matrix.far?.receive(reply, buffers);
   };

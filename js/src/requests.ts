@@ -1,15 +1,18 @@
 /** Questions to the kernel, each with its one reply. */
-import type { ClaimRequest, FindingsRequest, Reply } from "./messages.ts";
+import type { CancelMessage, ClaimRequest, FindingsRequest, OpenRequest, Reply } from "./messages.ts";
 
 /** A request without its id. */
-export type Question = Omit<FindingsRequest, "id"> | Omit<ClaimRequest, "id">;
+export type Question = Omit<FindingsRequest, "id"> | Omit<ClaimRequest, "id"> | Omit<OpenRequest, "id">;
 
 /** The reply to a kind of question. */
 export type ReplyTo<Q extends Question> = Extract<Reply, { kind: Q["kind"] }>;
 
 export interface Requests {
-  /** The reply; rejected, in words for the reader, if the kernel refuses, fails, or is silent for so long. */
-  ask<Q extends Question>(question: Q, timeoutMs: number): Promise<ReplyTo<Q>>;
+  /**
+   * The reply; rejected, in words for the reader, if the kernel refuses, fails, or is silent for so long. A question
+   * that is given up is rejected at once, and the kernel told.
+   */
+  ask<Q extends Question>(question: Q, timeoutMs: number, giveUp?: AbortSignal): Promise<ReplyTo<Q>>;
   /** Take in a reply from the kernel; one that answers no open question is left alone. */
   receive(reply: Reply): void;
   /** Ask no more: what is open is dropped. */
@@ -23,14 +26,14 @@ interface Open {
 
 /** `firstId` should differ between the views of a model, since each hears the replies to all. */
 export function createRequests(
-  send: (request: FindingsRequest | ClaimRequest) => void,
+  send: (request: FindingsRequest | ClaimRequest | OpenRequest | CancelMessage) => void,
   firstId: number,
 ): Requests {
   const open = new Map<number, Open>();
   let next = firstId;
 
   return {
-    ask: <Q extends Question>(question: Q, timeoutMs: number) =>
+    ask: <Q extends Question>(question: Q, timeoutMs: number, giveUp?: AbortSignal) =>
       new Promise<ReplyTo<Q>>((resolve, reject) => {
         const id = next++;
         const close = () => {
@@ -45,6 +48,12 @@ export function createRequests(
               );
             }, timeoutMs)
           : undefined;
+        giveUp?.addEventListener("abort", () => {
+          if (!open.has(id)) return;
+          close();
+          reject(new Error("It was stopped."));
+          send({ kind: "cancel", id });
+        });
         open.set(id, {
           settle(reply) {
             close();
@@ -54,7 +63,7 @@ export function createRequests(
           drop: close,
         });
         try {
-          send({ ...question, id } as FindingsRequest | ClaimRequest);
+          send({ ...question, id } as FindingsRequest | ClaimRequest | OpenRequest);
         } catch (error) {
           close();
           reject(new Error(`The kernel is gone, or cannot be reached (${String(error)}).`));

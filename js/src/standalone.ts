@@ -1,8 +1,8 @@
 /** The widget in a saved page: no kernel, no host; the state lies in the page as JSON. */
-import type { Model, Traits } from "./model.ts";
+import { localModel } from "./local.ts";
+import type { Model } from "./model.ts";
 
 type Packed = Record<string, unknown>;
-type Listener = (...values: unknown[]) => void;
 
 /** The state that a saved page holds, or null where this is no such page. */
 export function savedState(page: Document): Packed | null {
@@ -22,33 +22,16 @@ export function unpackState(packed: Packed): Packed {
   );
 }
 
-/** A model that only this page knows: changes are heard, nothing is saved, and a request is answered by a refusal. */
+/** A model that only this page knows: nothing is saved, and a request is answered by a refusal. */
 export function pageModel(state: Packed): Model {
-  const listeners = new Map<string, Set<Listener>>();
-  const emit = (event: string, ...values: unknown[]) => {
-    for (const listener of [...(listeners.get(event) ?? [])]) listener(...values);
-  };
-  const model = {
-    get: (name: string) => state[name],
-    set(name: string, value: unknown) {
-      if (state[name] === value) return;
-      state[name] = value;
-      emit(`change:${name}`);
-    },
-    save_changes() {},
-    send(content: unknown) {
+  const { model, emit } = localModel(state, {
+    save() {},
+    send(content) {
       const { id } = content as { id?: number };
       if (id === undefined) return;
       const reply = { kind: "error", id, message: "a saved file holds only the one it was saved with" };
       queueMicrotask(() => emit("msg:custom", reply, []));
     },
-    on(event: string, listener: Listener) {
-      if (!listeners.has(event)) listeners.set(event, new Set());
-      listeners.get(event)!.add(listener);
-    },
-    off(event: string, listener: Listener) {
-      listeners.get(event)?.delete(listener);
-    },
-  };
-  return model as unknown as Model & Traits;
+  });
+  return model;
 }

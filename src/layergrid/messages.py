@@ -73,7 +73,43 @@ class Cancel:
     id: int
 
 
-Request = Click | PageRequest | FindingsRequest | ClaimRequest | WindowRequest | Cancel
+@dataclass(frozen=True)
+class OpenRequest:
+    """The page asks for the tensor of a cell; from the reply on, the id is that of the inner grid."""
+
+    id: int
+    row: int
+    column: int
+
+
+@dataclass(frozen=True)
+class InnerMessage:
+    """What the page says to a tensor that it has opened, as ipywidgets would have it."""
+
+    id: int
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CloseMessage:
+    """The page has gone back from a tensor."""
+
+    id: int
+
+
+Request = (
+    Click
+    | PageRequest
+    | FindingsRequest
+    | ClaimRequest
+    | WindowRequest
+    | Cancel
+    | OpenRequest
+    | InnerMessage
+    | CloseMessage
+)
+
+_KINDS = ("page", "findings", "claim", "window", "cancel", "open", "inner", "close")
 
 
 def read_request(content: Any, shape: tuple[int, int], pages: int) -> Request:
@@ -88,7 +124,7 @@ def read_request(content: Any, shape: tuple[int, int], pages: int) -> Request:
     kind = content.get("kind") if isinstance(content, dict) else None
     if kind == "click":
         return Click(_index(content, "row", shape[0], "a click"), _index(content, "column", shape[1], "a click"))
-    if kind not in ("page", "findings", "claim", "window", "cancel"):
+    if kind not in _KINDS:
         raise ValueError(f"not a message that a grid knows: {reprlib.repr(content)}")
     number = request_id(content)
     if number is None:
@@ -99,8 +135,15 @@ def read_request(content: Any, shape: tuple[int, int], pages: int) -> Request:
         return FindingsRequest(number)
     if kind == "cancel":
         return Cancel(number)
+    if kind == "close":
+        return CloseMessage(number)
     if kind == "window":
         return _window_request(number, content, shape)
+    if kind == "open":
+        row, column = (_index(content, name, shape[axis], "a cell") for axis, name in enumerate(("row", "column")))
+        return OpenRequest(number, row, column)
+    if kind == "inner":
+        return InnerMessage(number, _inner_content(content.get("content")))
     claim = content.get("claim")
     if not isinstance(claim, str) or not 0 < len(claim) <= LONGEST_CLAIM:
         raise ValueError(f"a claim must be text of 1 to {LONGEST_CLAIM} characters, got {reprlib.repr(claim)}")
@@ -121,6 +164,16 @@ def _window_request(number: int, content: dict[str, Any], shape: tuple[int, int]
         raise ValueError(f"center of a window must be a finite number, got {reprlib.repr(center)}")
     version = _index(content, "version", _LARGEST_ID, "a window")
     return WindowRequest(number, version, window, str(aggregate), float(center))
+
+
+def _inner_content(content: Any) -> dict[str, Any]:
+    """A change of state or a message, with nothing else in it."""
+    method = content.get("method") if isinstance(content, dict) else None
+    if method == "update" and isinstance(content.get("state"), dict):
+        return {"method": "update", "state": content["state"], "buffer_paths": []}
+    if method == "custom" and isinstance(content.get("content"), dict):
+        return {"method": "custom", "content": content["content"]}
+    raise ValueError(f"not a message that an opened tensor knows: {reprlib.repr(content)}")
 
 
 def request_id(content: Any) -> int | None:
@@ -164,6 +217,31 @@ def claim_reply(request: ClaimRequest, verdict: str, statement: str, boxes: Sequ
 def window_reply(request: WindowRequest, dtype: str) -> dict[str, Any]:
     """The reply that goes with two buffers: values in blocks, row by row, and absent blocks as bits."""
     return {"kind": "window", "id": request.id, "dtype": dtype}
+
+
+def open_reply(
+    request: OpenRequest, state: dict[str, Any], paths: Sequence[Sequence[Any]], steps: Sequence[str]
+) -> dict[str, Any]:
+    """The reply that goes with the buffers of a state.
+
+    Parameters
+    ----------
+    state : what the inner page draws, without its bytes
+    paths : where in the state each buffer belongs
+    steps : from the model to the tensor, in words
+    """
+    return {
+        "kind": "open",
+        "id": request.id,
+        "state": state,
+        "paths": [list(path) for path in paths],
+        "steps": list(steps),
+    }
+
+
+def inner_message(number: int, content: dict[str, Any]) -> dict[str, Any]:
+    """What an opened tensor says to the page, as ipywidgets would have it."""
+    return {"kind": "inner", "id": number, "content": content}
 
 
 def error_reply(request: int, message: str) -> dict[str, Any]:

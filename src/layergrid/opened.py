@@ -15,7 +15,7 @@ from layergrid.matrix import Matrix
 from layergrid.opening import OpenTensor, open_tensor
 from layergrid.packing import MOST_INLINE_BYTES, packed_far
 from layergrid.pages import Pages
-from layergrid.readable import Readable
+from layergrid.readable import Readable, readable
 from layergrid.scale import fitted_domain
 from layergrid.tensor import widen
 from layergrid.values import owned_values
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import xarray
 
     from layergrid.findings import Insights
+    from layergrid.inner import Carrier
 
 DOMAIN_QUANTILES = (0.001, 0.999)
 """Between them lies the color domain: a few large entries must not turn all others into one color."""
@@ -70,11 +71,17 @@ class TensorGrid(LayerGrid):
     ----------
     opened : the tensor; closed with the grid
     in_memory : whether to take the entries over, as a `LayerGrid` takes those of an array
+    carrier : what its messages travel on, where the page of another grid shows it; None for a connection of its own
     options : as for `LayerGrid`
     """
 
-    def __init__(self, opened: OpenTensor, *, in_memory: bool = False, **options: Any) -> None:
+    comm: Any
+
+    def __init__(
+        self, opened: OpenTensor, *, in_memory: bool = False, carrier: Carrier | None = None, **options: Any
+    ) -> None:
         self._opened = opened
+        self._carrier = carrier
         rows, columns = opened.shape
         dtype = widen(np.empty((0, 0), opened.matrix.read(slice(0, 1), slice(0, 1)).dtype), opened.dtype).dtype
         self._stays = not in_memory and rows * columns * dtype.itemsize > MOST_INLINE_BYTES
@@ -83,7 +90,17 @@ class TensorGrid(LayerGrid):
         labels = tuple(range(rows)), tuple(map(str, range(columns)))
         matrix = Matrix(values, *labels, name=opened.name, source=opened.label)
         options = {"origin": "upper", **options, "insights": False}
-        super().__init__(_TensorPages(matrix, opened.matrix), **options)
+        pages = _TensorPages(matrix, opened.matrix) if self._stays else _held_pages(matrix)
+        super().__init__(pages, **options)
+
+    def open(self, layer: Any = None, component: Any = None) -> None:  # type: ignore[override]
+        """Open the connection to the page, as ipywidgets does; an entry of a tensor is a number, and holds no more."""
+        if layer is not None or component is not None:
+            raise ValueError(f"entry ({layer!r}, {component!r}) of a tensor has no tensor of its own to open")
+        if self._carrier is None:
+            super().open()
+        elif self.comm is None:
+            self.comm = self._carrier
 
     @property
     def opened(self) -> OpenTensor:
@@ -131,7 +148,8 @@ class TensorGrid(LayerGrid):
 
     def _packed(self, pages: Pages, shown: int, version: int) -> tuple[Pages, Far | None, dict[str, Any]]:
         if not self._stays:
-            return super()._packed(pages, shown, version)
+            pages, far, traits = super()._packed(pages, shown, version)
+            return _held_pages(pages.matrix(shown)), far, traits
         matrix = pages.matrix(shown)
         far = Far(self._opened.matrix, None, partial(self._show_overview, version))
         whole = matrix.values.size <= self._browser_cells
@@ -195,6 +213,10 @@ class _TensorPages(Pages):
             high = max(-low, high)
             low = -high
         return fitted_domain([np.clip(finite, low, high), np.array([low, high])], 1, vmin, vmax)
+
+
+def _held_pages(matrix: Matrix) -> _TensorPages:
+    return _TensorPages(matrix, readable(matrix.values))
 
 
 def _entries(part: Readable) -> np.ndarray:

@@ -28,6 +28,9 @@ from layergrid.matrix import Label, Matrix
 from layergrid.messages import (
     Cancel,
     Click,
+    CloseMessage,
+    InnerMessage,
+    OpenRequest,
     PageRequest,
     WindowRequest,
     error_reply,
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
     from layergrid.behind import Behind
     from layergrid.far import Far
     from layergrid.findings import Insights
+    from layergrid.inner import Carrier, Inners
     from layergrid.opened import TensorGrid
 
 _log = logging.getLogger(__name__)
@@ -203,6 +207,8 @@ class LayerGrid(anywidget.AnyWidget):
     # Of a matrix too large to travel whole, whose `_values` are those of its overview: the cells in a block of that,
     # the version of the values, and whether the page shall ask for all cells; else empty.
     _far = t.Dict().tag(sync=True)
+    # Whether the tensors of cells are known, and can be opened.
+    _opens = t.Bool(False).tag(sync=True)
     # What went wrong in a callback; shown under the grid.
     _notice = t.Unicode().tag(sync=True)
     # What the findings panel shows, as layergrid.panel packs it.
@@ -251,6 +257,7 @@ class LayerGrid(anywidget.AnyWidget):
         self._background = Background()
         self._source = data if source is None and holds_tensors(data) else source
         self._behind: Behind | None = None
+        self._inners: Inners | None = None
         pages = as_pages(data, layers=layers, components=components, dims=dims, rows=rows, columns=columns)
         self._browser_cells = browser_cells
         self._pages, self._far_cells, traits = self._packed(pages, 0, 0)
@@ -294,6 +301,7 @@ class LayerGrid(anywidget.AnyWidget):
                 _findings=self._panel.state(),
                 _esm=module,
                 _code=code,
+                _opens=self._source is not None or (matrix.source != "" and matrix.parameters is not None),
                 **traits,
             )
         self.on_msg(self._receive)
@@ -414,7 +422,7 @@ class LayerGrid(anywidget.AnyWidget):
             raise TypeError(f"open takes a layer and a component, got layer={layer!r}, component={component!r}")
         return self._open_at(*place_of(self._matrix, layer, component))
 
-    def _open_at(self, row: int, column: int) -> TensorGrid:
+    def _open_at(self, row: int, column: int, carrier: Carrier | None = None) -> TensorGrid:
         from layergrid.behind import Behind
         from layergrid.opened import TensorGrid
 
@@ -425,7 +433,14 @@ class LayerGrid(anywidget.AnyWidget):
         cell = cell_at(matrix, row, column)
         if matrix.absent is not None and matrix.absent[row, column]:
             raise ValueError(f"layer {cell.layer!r} has no {cell.component!r}: the cell is absent and has no tensor")
-        return TensorGrid(self._behind.open(cell, position))
+        return TensorGrid(self._behind.open(cell, position), carrier=carrier)
+
+    def _open_within(self, row: int, column: int, carrier: Carrier) -> tuple[TensorGrid, list[str]]:
+        """The tensor of a cell for the page, and the steps to it: the model, the layer, the component."""
+        grid = self._open_at(row, column, carrier)
+        cell = cell_at(self._matrix, row, column)
+        model = Path(self._matrix.source).name or "model"
+        return grid, [model, f"{self._axes[0]} {cell.layer}", cell.component]
 
     def _cell_at(self, row: int, column: int) -> Cell:
         return cell_at(self._matrix, row, column)
@@ -472,7 +487,7 @@ class LayerGrid(anywidget.AnyWidget):
         path = Path(path)
         if path.suffix.lower() == ".html":
             self._panel.settle()
-            state = {name: value for name, value in self.get_state().items() if name in _PAGE_STATE}
+            state = self.page_state()
             if self._held not in (ALL_PAGES, self._page):
                 state |= packed_page(self._pages, self._page)
             page = export.html_page(state, bundle.code(), self.title)
@@ -481,10 +496,16 @@ class LayerGrid(anywidget.AnyWidget):
             export.save(*self._pictured(), path)
         return path
 
+    def page_state(self) -> dict[str, Any]:
+        """All that the page draws, by trait; bytes as bytes."""
+        return {name: value for name, value in self.get_state().items() if name in _PAGE_STATE}
+
     def close(self) -> None:
         """End the connection to the page; shown again, the grid opens a new one."""
         super().close()
         self._background.close()
+        if self._inners is not None:
+            self._inners.close_all()
         if self._far_cells is not None:
             self._far_cells.close()
             self._far_cells = None
@@ -657,8 +678,27 @@ class LayerGrid(anywidget.AnyWidget):
         elif isinstance(request, Cancel):
             if self._far_cells is not None:
                 self._far_cells.cancel(request.id)
+            self._close_inner(request.id)
+        elif isinstance(request, OpenRequest):
+            self._open_inner(request)
+        elif isinstance(request, InnerMessage):
+            if self._inners is not None:
+                self._inners.receive(request.id, request.content)
+        elif isinstance(request, CloseMessage):
+            self._close_inner(request.id)
         else:
             self._panel.answer(request)
+
+    def _open_inner(self, request: OpenRequest) -> None:
+        from layergrid.inner import Inners
+
+        if self._inners is None:
+            self._inners = Inners(self._open_within, self.send)
+        self._inners.open(request)
+
+    def _close_inner(self, number: int) -> None:
+        if self._inners is not None:
+            self._inners.close(number)
 
     def _send_page(self, request: PageRequest) -> None:
         try:

@@ -12,6 +12,7 @@ test("every recorded reply is read as it is", () => {
     recorded["window reply"].content,
     recorded["findings reply"],
     recorded["claim reply"],
+    recorded["open reply"].content,
     recorded["error reply"],
   ];
   for (const reply of replies) assert.deepEqual(readReply(reply), reply);

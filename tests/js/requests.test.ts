@@ -50,6 +50,29 @@ test("a connection that cannot send is told in words", async () => {
   );
 });
 
+test("a question that is given up ends at once, and the kernel is told", async () => {
+  const sent: unknown[] = [];
+  const requests = createRequests((request) => sent.push(request), 5);
+  const stop = new AbortController();
+  const asked = requests.ask({ kind: "open", row: 1, column: 2 }, Infinity, stop.signal);
+  stop.abort();
+  await assert.rejects(asked, /stopped/);
+  assert.deepEqual(sent, [
+    { kind: "open", id: 5, row: 1, column: 2 },
+    { kind: "cancel", id: 5 },
+  ]);
+});
+
+test("giving up what has been answered does nothing", async () => {
+  const { sent, requests } = asking();
+  const stop = new AbortController();
+  const asked = requests.ask({ kind: "findings" }, Infinity, stop.signal);
+  requests.receive({ id: sent[0]!, kind: "findings" });
+  await asked;
+  stop.abort();
+  assert.equal(sent.length, 1);
+});
+
 test("after the view is gone a reply is left alone", async () => {
   const { sent, requests } = asking();
   let settled = false;

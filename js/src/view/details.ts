@@ -1,7 +1,7 @@
 /** The selected cell at large: its value, and where it stands in its component and in its layer. */
 import { type CellFacts, cellFacts, cellOverPages, columnValues, rowValues } from "../cell.ts";
 import { cssColor } from "../colormap.ts";
-import { element, setAttributes, setText, svg, toggle } from "../dom.ts";
+import { button, element, setAttributes, setText, svg, toggle } from "../dom.ts";
 import type { Figure } from "../figure.ts";
 import { counted, numberFormat, shorten } from "../format.ts";
 import { splitLabel } from "../labels.ts";
@@ -19,7 +19,8 @@ export interface Details {
   draw(figure: Figure, width: number): void;
 }
 
-export function createDetails(): Details {
+/** `open` is asked for the tensor of a cell of the matrix. */
+export function createDetails(open: (row: number, column: number) => void): Details {
   const hint = element(
     "p",
     "layergrid-hint",
@@ -35,6 +36,9 @@ export function createDetails(): Details {
   });
   const facts = element("span", "layergrid-details-facts");
   const parameter = element("div", "layergrid-details-parameter");
+  const opener = button("layergrid-link", "open", "Open the cell's tensor (o, or double-click)", () => {
+    if (last !== null) open(last.row, last.column);
+  });
   const profileTitle = element("div", "layergrid-details-title");
   const profile = svg("svg", { class: "layergrid-profile", role: "img" });
   const pagesTitle = element("div", "layergrid-details-title");
@@ -47,7 +51,7 @@ export function createDetails(): Details {
     "layergrid-details-content",
     {},
     place,
-    element("div", "layergrid-details-line", {}, value, facts),
+    element("div", "layergrid-details-line", {}, value, facts, opener),
     parameter,
     overPages,
     profileTitle,
@@ -92,6 +96,7 @@ export function createDetails(): Details {
       showValue();
       setText(facts, [last.rank, last.deviation, last.offScale].filter((part) => part !== "").join(", "));
       setText(parameter, last.parameter);
+      toggle(opener, figure.state.opens);
       toggle(parameter, last.parameter !== "");
       const columns = selectedColumns(figure);
       setText(

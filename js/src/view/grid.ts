@@ -22,6 +22,10 @@ export interface GridGestures {
   /** More cells are wanted than can be selected. */
   tooMany(count: number): void;
   click(row: number, column: number): void;
+  /** The tensor of a cell of the matrix is wanted. */
+  open(row: number, column: number): void;
+  /** Escape was pressed where nothing is selected. */
+  leave(): void;
   zoom(window: Window | null): void;
   /** Show only the layers at these rows of the matrix. */
   showLayers(rows: readonly number[]): void;
@@ -36,6 +40,7 @@ export interface GridView {
   drawLabels(figure: Figure): void;
   /** Outline cells of the matrix, dashed, until others are; none where there are no boxes. */
   outline(boxes: readonly Box[]): void;
+  focus(): void;
   destroy(): void;
 }
 
@@ -222,6 +227,11 @@ export function createGridView(gestures: GridGestures): GridView {
     }
     redrawOutlines();
   };
+  const openSpot = (spot: Spot) => gestures.open(figure!.rows[spot.row]!, figure!.columns[spot.column]!);
+  const onDoubleClick = (event: MouseEvent) => {
+    const spot = spotUnder(event, false);
+    if (spot !== null && figure!.state.opens) openSpot(spot);
+  };
   const onPointerCancel = () => {
     drag = null;
     redrawOutlines();
@@ -269,6 +279,8 @@ export function createGridView(gestures: GridGestures): GridView {
       PageUp: () => go(focus.row - PAGE_ROWS * figure!.layout.rowBlock, focus.column),
       PageDown: () => go(focus.row + PAGE_ROWS * figure!.layout.rowBlock, focus.column),
       Enter: () => {
+        const only = state.selection.length === 1 && state.selection[0] === cellAt(focus);
+        if (state.opens && only && !whole) return openSpot(focus);
         gestures.click(rows[focus.row]!, columns[focus.column]!);
         anchor = focus;
         selectSpots([cellAt(focus)], event);
@@ -278,7 +290,11 @@ export function createGridView(gestures: GridGestures): GridView {
       },
       Escape: () => {
         anchor = null;
-        gestures.select([]);
+        if (state.selection.length === 0) gestures.leave();
+        else gestures.select([]);
+      },
+      o: () => {
+        if (state.opens) openSpot(focus);
       },
       f: () => gestures.zoom(null),
       "+": () => gestures.zoom(zoomedWindow(window, wholeWindow(state), focus, 1 / ZOOM_STEP)),
@@ -342,6 +358,7 @@ export function createGridView(gestures: GridGestures): GridView {
   plot.addEventListener("pointerdown", onPointerDown);
   plot.addEventListener("pointerup", onPointerUp);
   plot.addEventListener("pointercancel", onPointerCancel);
+  plot.addEventListener("dblclick", onDoubleClick);
   plot.addEventListener("wheel", onWheel, { passive: false });
   plot.addEventListener("keydown", onKeyDown);
   plot.addEventListener("focus", () => placeActive(true));
@@ -384,6 +401,9 @@ export function createGridView(gestures: GridGestures): GridView {
     outline(boxes) {
       finding = boxes;
       redrawOutlines();
+    },
+    focus() {
+      plot.focus({ preventScroll: true });
     },
     destroy() {
       drag = null;

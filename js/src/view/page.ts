@@ -40,14 +40,30 @@ export interface Page {
   /** Draw soon: what changed, together. */
   request(): void;
   drawNow(): void;
+  /** Show it, or keep it as it is out of sight. */
+  show(shown: boolean): void;
+  /** Put the keyboard's focus on the picture. */
+  focus(): void;
+  /** Say something under the grid; "" for nothing. */
+  say(text: string): void;
   destroy(): void;
+}
+
+export interface Surroundings {
+  /** What stands above all else. */
+  readonly above: readonly HTMLElement[];
+  readonly hasKernel: boolean;
+  /** The tensor of a cell of the matrix is wanted. */
+  open(row: number, column: number): void;
+  /** The reader wants to go back. */
+  leave(): void;
 }
 
 export function createPage(
   el: HTMLElement,
   readState: () => State,
   binding: Binding,
-  hasKernel: boolean,
+  { above, hasKernel, open, leave }: Surroundings,
 ): Page {
   const makeFigure = figureMaker();
   let window_: Window | null = null;
@@ -99,6 +115,8 @@ export function createPage(
     select,
     tooMany,
     click: (row, column) => binding.send({ kind: "click", row, column }),
+    open,
+    leave,
     zoom: rezoom,
     showLayers,
   });
@@ -113,6 +131,7 @@ export function createPage(
     "layergrid",
     {},
     element("style", "", {}, style),
+    ...above,
     toolbarPlace,
     selectorsPlace,
     controlsPlace,
@@ -125,7 +144,7 @@ export function createPage(
     const progress = createProgress();
     const selectors = createSelectors(binding.turn);
     const chips = createComponentChips(showComponents);
-    const details = createDetails();
+    const details = createDetails(open);
     const marking = { outline: grid.outline, select, hasKernel };
     const findings = createFindings({
       ...marking,
@@ -290,6 +309,12 @@ export function createPage(
 
   return {
     request: scheduler.request,
+    show(shown) {
+      toggle(root, shown);
+      if (shown) scheduler.request();
+    },
+    focus: grid.focus,
+    say,
     drawNow() {
       width = el.clientWidth; // before anything is in it: measuring a full page costs more than painting it
       draw();
