@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -6,15 +7,14 @@ import pytest
 from layergrid import LayerGrid, bundle
 
 
-def test_the_first_grid_brings_the_code_and_later_ones_a_loader_with_the_code_beside_it(monkeypatch):
+def test_the_first_grid_brings_the_code_and_later_ones_a_loader_with_the_code_packed(monkeypatch):
     monkeypatch.delenv("ANYWIDGET_HMR", raising=False)
     modules = bundle.Modules()
-    first, beside = modules.next()
-    assert first == bundle.code()
-    assert beside == b""
+    assert modules.next() == (bundle.code(), b"")
     for _ in range(2):
-        loader, beside = modules.next()
-        assert beside.decode() == bundle.code()
+        loader, packed = modules.next()
+        assert gzip.decompress(packed).decode() == bundle.code()
+        assert len(packed) < 60_000
         assert len(str(loader)) < 2000
 
 
@@ -22,16 +22,15 @@ def test_code_and_loader_meet_under_the_same_name():
     modules = bundle.Modules()
     name = bundle.code().rsplit('Symbol.for("', 1)[1].split('"')[0]
     assert name.startswith("layergrid ")
-    assert name in str(modules.next()[0])
-    assert name in str(modules.next()[0])
+    assert all(name in str(modules.next()[0]) for _ in range(2))
 
 
 def test_in_development_the_module_is_a_file_that_may_be_rebuilt(monkeypatch):
     monkeypatch.setenv("ANYWIDGET_HMR", "1")
-    path, beside = bundle.Modules().next()
+    path, packed = bundle.Modules().next()
     assert isinstance(path, Path)
     assert path.exists()
-    assert beside == b""
+    assert packed == b""
 
 
 def test_a_missing_bundle_is_told_with_the_remedy(monkeypatch, tmp_path):

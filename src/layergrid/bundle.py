@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from pathlib import Path
 
@@ -22,10 +23,10 @@ def code() -> str:
 class Modules:
     """What goes with a grid as its module, and as the code that the module may need.
 
-    The first grid has all the code as its module. A page that has it shares it, so that for later grids a loader of
-    a few lines serves; the code goes with them as bytes, for pages that have it not. In development (ANYWIDGET_HMR
-    set) the module is a path, so that a rebuilt one redraws open notebooks; a module read from a file keeps every
-    widget alive (anywidget#929), so a release has text.
+    The first grid of a kernel has all the code as its module: packed, it would be drawn 30 ms later. A page that has
+    the code shares it, so that for later grids a loader of a few lines serves; the code goes with them packed (gzip),
+    for pages that have it not. In development (ANYWIDGET_HMR set) the module is a path, so that a rebuilt one redraws
+    open notebooks; a module read from a file keeps every widget alive (anywidget#929), so a release has text.
 
     Raises
     ------
@@ -35,19 +36,15 @@ class Modules:
 
     def __init__(self) -> None:
         self._development = bool(os.environ.get("ANYWIDGET_HMR"))
-        self._first = True
-        self._code = code()
-        self._bytes = self._code.encode()
-        self._loader = _built("loader.js").read_text(encoding="utf-8")
+        self._first: str | None = code()
+        self._later = _built("loader.js").read_text(encoding="utf-8"), gzip.compress(self._first.encode(), 9, mtime=0)
 
     def next(self) -> tuple[str | Path, bytes]:
-        """Module and code of the next grid."""
+        """Module and packed code of the next grid."""
         if self._development:
             return _built("widget.js"), b""
-        if self._first:
-            self._first = False
-            return self._code, b""
-        return self._loader, self._bytes
+        first, self._first = self._first, None
+        return self._later if first is None else (first, b"")
 
 
 def _built(name: str) -> Path:
