@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import layergrid as lg
@@ -72,7 +72,7 @@ def test_a_request_fills_the_state_and_gets_one_reply(replies):
 
 
 def test_a_shown_grid_gets_its_findings_though_no_page_asks_and_one_that_was_closed_does_not(monkeypatch):
-    monkeypatch.setattr(panel, "QUIET_S", 0.2)
+    monkeypatch.setattr(panel, "QUIET_S", 1.5)  # long enough to close a grid in, on a busy machine too
     analysed = queue.Queue()
     monkeypatch.setattr(panel, "_analysed", lambda matrix: analysed.put(matrix.values[0, 0]) or empty(matrix))
     closed, open_, hidden = (lg.LayerGrid(np.full((2, 2), float(number))) for number in range(3))
@@ -355,6 +355,7 @@ def test_a_claim_that_is_no_sentence_is_refused_with_one_line_and_an_error(claim
 cells = st.sets(st.tuples(st.integers(0, 5), st.integers(0, 4)))
 
 
+@settings(deadline=None)
 @given(cells)
 def test_boxes_hold_just_the_cells(chosen):
     matrix = Matrix(np.zeros((6, 5)), tuple("abcdef"), tuple("vwxyz"))
