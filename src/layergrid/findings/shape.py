@@ -18,7 +18,7 @@ MARGIN = 0.5
 SHARES = {"peak": 0.4, "step": 0.4, "quadratic": 0.5, "valley": 0.05}
 """How the chance of a false shape is shared among the forms tried.
 
-Together more than 1, as only the form that describes a component best is asked: false shapes stay below their share.
+Together more than 1, as only the form that describes a component best is asked; see the measured rates.
 """
 
 _DIRECTION = {
