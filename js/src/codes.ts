@@ -17,7 +17,7 @@ const INFINITE = 0x7f80_0000 >>> DROPPED_BITS; // of infinity, and of float64 to
 const BEYOND_FLOAT32 = 3.5e38;
 const MIXED = 0xffff;
 /** For so few values the table would cost more than they do. */
-const FEW = 8192;
+const FEW = 1 << 16;
 
 /** Writes the palette index of every cell into `indices`. */
 export type Indexer = (indices: Uint16Array, cells: PaintedCells, scale: Scale) => void;

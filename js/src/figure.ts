@@ -95,7 +95,9 @@ export function figureMaker(): (state: State, window: Window | null, room: Room)
     columns.slice(left, right),
   );
   const makeRuns = remembered((matrix: Matrix, columns: Int32Array) =>
-    columns.length > MOST_GROUPED ? [] : groupRuns(componentLabels(matrix, columns)),
+    columns.length > MOST_GROUPED || !matrix.components.named
+      ? []
+      : groupRuns(componentLabels(matrix, columns)),
   );
   const makeLayout = remembered(
     (
