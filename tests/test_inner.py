@@ -1,5 +1,6 @@
 """A tensor that the page opens within a grid: one reply, messages to and fro, and memory back when it is left."""
 
+import base64
 import json
 import logging
 import threading
@@ -10,9 +11,18 @@ import pytest
 
 from layergrid import LayerGrid
 from layergrid.inner import MOST_OPEN
-from layergrid.messages import CloseMessage, InnerMessage, OpenRequest, inner_message, open_reply, read_request
+from layergrid.messages import (
+    CloseMessage,
+    InnerMessage,
+    OpenRequest,
+    inner_message,
+    open_reply,
+    read_request,
+    summary_reply,
+)
 from layergrid.opening import OpenTensor
 from layergrid.readable import Stopped, readable
+from layergrid.tensor_summary import Entry, TensorSummary
 
 MESSAGES = json.loads((Path(__file__).parent / "fixtures" / "messages.json").read_text())
 LARGE = np.random.default_rng(1).standard_normal((1300, 1100)).astype("f4")
@@ -99,6 +109,42 @@ def test_changes_of_the_inner_page_are_checked_like_any(page, caplog):
     assert grid.vmin < 0
     told, _ = page.wait_for(lambda content: content["kind"] == "inner")
     assert told["content"]["state"] == {"vmin": grid.vmin}
+
+
+def test_the_page_is_told_what_the_tensor_holds(page):
+    page.open()
+    page.inner(1, kind="summary", id=9)
+    content, buffers = page.wait_for(lambda content: content["kind"] == "inner")
+    told, values = content["content"]["content"], MODEL["model.layers.1.mlp.up_proj.weight"]
+    row, column, value = told["largest"][0]
+    assert value == values[row, column] == values.flat[np.abs(values).argmax()]
+    assert sum(told["counts"]) == values.size
+    assert dict(map(tuple, told["metrics"]))["rms"] == pytest.approx(np.sqrt((values.astype("f8") ** 2).mean()))
+    assert dict(map(tuple, told["quantiles"]))[0.5] == pytest.approx(np.median(values))
+    np.testing.assert_allclose(np.frombuffer(buffers[0], "<f4"), np.linalg.norm(values, axis=1), rtol=1e-5)
+    assert len(buffers[1]) == 4 * values.shape[1]
+    page.heard.clear()
+    page.say(kind="summary", id=9)
+    assert "not that of one tensor" in page.heard[0][0]["message"]
+
+
+def test_the_recorded_summary_is_written_as_recorded():
+    summary = TensorSummary(
+        np.array([1, 0, 1]),
+        -2.0,
+        1.0,
+        {0.5: np.nan},
+        {"rms": 1.5},
+        (Entry(0, 1, -np.inf), Entry(1, 0, -2.0)),
+        np.array([1.0, 2.0]),
+        np.array([1.0, 2.0]),
+        0,
+        1,
+    )
+    recorded = MESSAGES["summary reply"]
+    content, buffers = summary_reply(read_request(MESSAGES["summary request"], (2, 3), 1), summary)
+    assert content == recorded["content"]
+    assert [base64.b64encode(buffer).decode() for buffer in buffers] == recorded["buffers"]
 
 
 def test_what_cannot_be_opened_is_said_once(page, tmp_path):

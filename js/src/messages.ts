@@ -83,6 +83,12 @@ export interface CloseMessage {
   readonly id: number;
 }
 
+/** Of a tensor: its distribution, its largest entries and its norms are wanted; all of it is read for that. */
+export interface SummaryRequest {
+  readonly kind: "summary";
+  readonly id: number;
+}
+
 export type Request =
   | ClickMessage
   | PageRequest
@@ -92,7 +98,8 @@ export type Request =
   | CancelMessage
   | OpenRequest
   | InnerMessage
-  | CloseMessage;
+  | CloseMessage
+  | SummaryRequest;
 
 /** Twin of LONGEST_CLAIM in messages.py. */
 export const LONGEST_CLAIM = 1000;
@@ -147,11 +154,41 @@ export interface OpenReply {
   readonly buffers?: readonly DataView[];
 }
 
-export type Reply = PageReply | WindowReply | FindingsReply | ClaimReply | OpenReply | ErrorReply;
+/** A number, or as text "nan", "inf" or "-inf", which JSON has no numbers for. */
+export type Told = number | string;
+
+/** Goes with two buffers: norms of the rows and of the columns, float32. */
+export interface SummaryReply {
+  readonly kind: "summary";
+  readonly id: number;
+  readonly low: Told;
+  readonly high: Told;
+  /** Finite entries in equal parts of [low, high]. */
+  readonly counts: readonly number[];
+  readonly quantiles: readonly (readonly [number, Told])[];
+  readonly metrics: readonly (readonly [string, Told])[];
+  /** Row, column, value; by magnitude, the largest first. */
+  readonly largest: readonly (readonly [number, number, Told])[];
+  readonly nan: number;
+  readonly inf: number;
+  /** As they arrived with it. */
+  readonly buffers?: readonly DataView[];
+}
+
+export type Reply =
+  | SummaryReply
+  | PageReply
+  | WindowReply
+  | FindingsReply
+  | ClaimReply
+  | OpenReply
+  | ErrorReply;
 
 /** The reply that a message is; null where it is none. */
 export function readReply(content: unknown): Reply | null {
   const reply = content as Reply | null;
-  const known = ["page", "window", "findings", "claim", "open", "error"].includes(reply?.kind as string);
+  const known = ["page", "window", "findings", "claim", "open", "summary", "error"].includes(
+    reply?.kind as string,
+  );
   return known && typeof reply!.id === "number" ? reply : null;
 }

@@ -65,6 +65,8 @@ export interface Traits {
   _lut: DataView;
   _lut_diverging: boolean;
   _notice: string;
+  /** Of a grid of one tensor, its dtype; "" or missing for others. */
+  _tensor?: string;
   /** Whether the tensors of cells can be opened; missing where an older version saved the state. */
   _opens?: boolean;
   /** Missing where an older version saved the state. */
@@ -138,6 +140,8 @@ export interface State {
   readonly title: string;
   readonly units: string;
   readonly notice: string;
+  /** Of a grid of one tensor, its dtype; else "". */
+  readonly tensor: string;
   /** Whether the tensors of cells can be opened. */
   readonly opens: boolean;
   readonly findings: Findings;
@@ -363,6 +367,7 @@ export function stateReader(model: Model, changed: () => void = () => {}): () =>
       title: text("title", 0),
       units: text("units", 1),
       notice: model.get("_notice"),
+      tensor: model.get("_tensor") ?? "",
       opens: model.get("_opens") ?? false,
       findings: readFindings(model.get("_findings") ?? noFindings, page, matrix.rows, matrix.columns),
     };
@@ -507,7 +512,7 @@ export function bindModel(model: Model, readState: () => State, changed: () => v
   const receive = (content: unknown, buffers: readonly DataView[]) => {
     const reply = readReply(content);
     if (reply === null) return;
-    requests.receive(reply.kind === "open" ? { ...reply, buffers } : reply);
+    requests.receive(reply.kind === "open" || reply.kind === "summary" ? { ...reply, buffers } : reply);
     if (reply.kind === "page" || reply.kind === "error") fetcher.receive(reply, buffers);
     if (reply.kind === "window" || reply.kind === "error") readState().matrix.far?.receive(reply, buffers);
   };

@@ -1,8 +1,21 @@
 /** Questions to the kernel, each with its one reply. */
-import type { CancelMessage, ClaimRequest, FindingsRequest, OpenRequest, Reply } from "./messages.ts";
+import type {
+  CancelMessage,
+  ClaimRequest,
+  FindingsRequest,
+  OpenRequest,
+  Reply,
+  SummaryRequest,
+} from "./messages.ts";
+
+type Asked = FindingsRequest | ClaimRequest | OpenRequest | SummaryRequest;
 
 /** A request without its id. */
-export type Question = Omit<FindingsRequest, "id"> | Omit<ClaimRequest, "id"> | Omit<OpenRequest, "id">;
+export type Question =
+  | Omit<FindingsRequest, "id">
+  | Omit<ClaimRequest, "id">
+  | Omit<OpenRequest, "id">
+  | Omit<SummaryRequest, "id">;
 
 /** The reply to a kind of question. */
 export type ReplyTo<Q extends Question> = Extract<Reply, { kind: Q["kind"] }>;
@@ -25,10 +38,7 @@ interface Open {
 }
 
 /** `firstId` should differ between the views of a model, since each hears the replies to all. */
-export function createRequests(
-  send: (request: FindingsRequest | ClaimRequest | OpenRequest | CancelMessage) => void,
-  firstId: number,
-): Requests {
+export function createRequests(send: (request: Asked | CancelMessage) => void, firstId: number): Requests {
   const open = new Map<number, Open>();
   let next = firstId;
 
@@ -63,7 +73,7 @@ export function createRequests(
           drop: close,
         });
         try {
-          send({ ...question, id } as FindingsRequest | ClaimRequest | OpenRequest);
+          send({ ...question, id } as Asked);
         } catch (error) {
           close();
           reject(new Error(`The kernel is gone, or cannot be reached (${String(error)}).`));

@@ -9,9 +9,14 @@ import math
 import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from layergrid.windows import AGGREGATES, Window
+
+if TYPE_CHECKING:
+    from layergrid.tensor_summary import TensorSummary
 
 LONGEST_CLAIM = 1000
 """Characters of a claim: it is one sentence."""
@@ -97,6 +102,13 @@ class CloseMessage:
     id: int
 
 
+@dataclass(frozen=True)
+class SummaryRequest:
+    """The page of a tensor asks for its distribution, its largest entries and its norms: all of it is read."""
+
+    id: int
+
+
 Request = (
     Click
     | PageRequest
@@ -107,9 +119,10 @@ Request = (
     | OpenRequest
     | InnerMessage
     | CloseMessage
+    | SummaryRequest
 )
 
-_KINDS = ("page", "findings", "claim", "window", "cancel", "open", "inner", "close")
+_KINDS = ("page", "findings", "claim", "window", "cancel", "open", "inner", "close", "summary")
 
 
 def read_request(content: Any, shape: tuple[int, int], pages: int) -> Request:
@@ -135,6 +148,8 @@ def read_request(content: Any, shape: tuple[int, int], pages: int) -> Request:
         return FindingsRequest(number)
     if kind == "cancel":
         return Cancel(number)
+    if kind == "summary":
+        return SummaryRequest(number)
     if kind == "close":
         return CloseMessage(number)
     if kind == "window":
@@ -237,6 +252,29 @@ def open_reply(
         "paths": [list(path) for path in paths],
         "steps": list(steps),
     }
+
+
+def summary_reply(request: SummaryRequest, summary: TensorSummary) -> tuple[dict[str, Any], list[bytes]]:
+    """The reply and its buffers: norms of the rows and of the columns, float32. What is not finite goes as text."""
+    content = {
+        "kind": "summary",
+        "id": request.id,
+        "low": _number(summary.low),
+        "high": _number(summary.high),
+        "counts": summary.counts.tolist(),
+        "quantiles": [[share, _number(value)] for share, value in summary.quantiles.items()],
+        "metrics": [[name, _number(value)] for name, value in summary.metrics.items()],
+        "largest": [[entry.row, entry.column, _number(entry.value)] for entry in summary.largest],
+        "nan": summary.nan_count,
+        "inf": summary.inf_count,
+    }
+    with np.errstate(over="ignore"):  # a norm beyond float32 is infinite in the picture
+        norms = [norm.astype("<f4").tobytes() for norm in (summary.row_norms, summary.column_norms)]
+    return content, norms
+
+
+def _number(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)
 
 
 def inner_message(number: int, content: dict[str, Any]) -> dict[str, Any]:

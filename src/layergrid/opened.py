@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,12 +13,14 @@ import numpy as np
 from layergrid.cell import Cell
 from layergrid.far import Far
 from layergrid.matrix import Matrix
+from layergrid.messages import SummaryRequest, error_reply, summary_reply
 from layergrid.opening import OpenTensor, open_tensor
 from layergrid.packing import MOST_INLINE_BYTES, packed_far
 from layergrid.pages import Pages
 from layergrid.readable import Readable, readable
 from layergrid.scale import fitted_domain
 from layergrid.tensor import widen
+from layergrid.tensor_summary import summarize
 from layergrid.values import owned_values
 from layergrid.view import View
 from layergrid.widget import LayerGrid
@@ -81,6 +84,7 @@ class TensorGrid(LayerGrid):
         self, opened: OpenTensor, *, in_memory: bool = False, carrier: Carrier | None = None, **options: Any
     ) -> None:
         self._opened = opened
+        self._entry_dtype = opened.dtype
         self._carrier = carrier
         rows, columns = opened.shape
         dtype = widen(np.empty((0, 0), opened.matrix.read(slice(0, 1), slice(0, 1)).dtype), opened.dtype).dtype
@@ -91,6 +95,7 @@ class TensorGrid(LayerGrid):
         matrix = Matrix(values, *labels, name=opened.name, source=opened.label)
         options = {"origin": "upper", **options, "insights": False}
         pages = _TensorPages(matrix, opened.matrix) if self._stays else _held_pages(matrix)
+        self._left = threading.Event()
         super().__init__(pages, **options)
 
     def open(self, layer: Any = None, component: Any = None) -> None:  # type: ignore[override]
@@ -136,7 +141,22 @@ class TensorGrid(LayerGrid):
     def close(self) -> None:
         """As of any grid; what was read is given back."""
         super().close()
+        self._left.set()
+        self._left = threading.Event()  # it may be shown again
         self._opened.close()
+
+    def _summarize(self, request: SummaryRequest) -> None:
+        """Read all of it, on a thread of its own, so that windows are answered meanwhile."""
+        threading.Thread(
+            target=self._send_summary, args=(request, self._left), name="layergrid-summary", daemon=True
+        ).start()
+
+    def _send_summary(self, request: SummaryRequest, left: threading.Event) -> None:
+        try:
+            reply, buffers = summary_reply(request, summarize(self._opened.matrix, stop=left))
+        except Exception as error:  # whatever reading raises is said in the page
+            reply, buffers = error_reply(request.id, f"{type(error).__name__}: {error}"), []
+        self.send(reply, buffers)
 
     def _refuse(self, what: str) -> NoReturn:
         rows, columns = self._opened.shape

@@ -32,6 +32,7 @@ from layergrid.messages import (
     InnerMessage,
     OpenRequest,
     PageRequest,
+    SummaryRequest,
     WindowRequest,
     error_reply,
     page_reply,
@@ -209,6 +210,8 @@ class LayerGrid(anywidget.AnyWidget):
     _far = t.Dict().tag(sync=True)
     # Whether the tensors of cells are known, and can be opened.
     _opens = t.Bool(False).tag(sync=True)
+    # Of a grid of one tensor, the name of its dtype: "BF16"; else empty.
+    _tensor = t.Unicode().tag(sync=True)
     # What went wrong in a callback; shown under the grid.
     _notice = t.Unicode().tag(sync=True)
     # What the findings panel shows, as layergrid.panel packs it.
@@ -225,6 +228,7 @@ class LayerGrid(anywidget.AnyWidget):
     _CHANGED_ON_TURNING = ("vmin", "vmax", "center", "title", "units", "position", "scale_over")
 
     _lock: Any = nullcontext()  # until the instance has its own
+    _entry_dtype = ""  # of a tensor's entries, as stored
     _page = 0  # index of the shown page
     _far_cells: Far | None = None
     _changed_by_grid: frozenset[str] = frozenset()
@@ -301,6 +305,7 @@ class LayerGrid(anywidget.AnyWidget):
                 _findings=self._panel.state(),
                 _esm=module,
                 _code=code,
+                _tensor=self._entry_dtype,
                 _opens=self._source is not None or (matrix.source != "" and matrix.parameters is not None),
                 **traits,
             )
@@ -684,6 +689,8 @@ class LayerGrid(anywidget.AnyWidget):
         elif isinstance(request, InnerMessage):
             if self._inners is not None:
                 self._inners.receive(request.id, request.content)
+        elif isinstance(request, SummaryRequest):
+            self._summarize(request)
         elif isinstance(request, CloseMessage):
             self._close_inner(request.id)
         else:
@@ -695,6 +702,9 @@ class LayerGrid(anywidget.AnyWidget):
         if self._inners is None:
             self._inners = Inners(self._open_within, self.send)
         self._inners.open(request)
+
+    def _summarize(self, request: SummaryRequest) -> None:
+        self.send(error_reply(request.id, "this grid is not that of one tensor"))
 
     def _close_inner(self, number: int) -> None:
         if self._inners is not None:

@@ -91,7 +91,14 @@ def test_a_large_tensor_opens_by_key_and_its_windows_arrive(open_notebook):
     value.click()
     true = notebook.evaluate("float(weights['model.layers.3.mlp.up_proj.weight'][0, 1099])")
     assert abs(float(value.inner_text().replace("\u2212", "-")) - true) < 1e-6
+    inner.root.locator(".layergrid-tensor .layergrid-link", has_text="summary").click()
+    entry = inner.root.locator(".layergrid-entry").first
+    entry.wait_for()
     notebook.screenshot("opened-large")
+    entry.click()
+    weight = "weights['model.layers.3.mlp.up_proj.weight']"
+    row, column = notebook.evaluate(f"tuple(map(int, divmod(abs({weight}).argmax(), 1100)))")
+    wait_for_text(inner.root.locator(".layergrid-details-place"), f"row {row}, column {column}$")
     inner.root.locator(".layergrid-back").click()
     inner.root.wait_for(state="detached")
 

@@ -13,6 +13,7 @@ test("every recorded reply is read as it is", () => {
     recorded["findings reply"],
     recorded["claim reply"],
     recorded["open reply"].content,
+    recorded["summary reply"].content,
     recorded["error reply"],
   ];
   for (const reply of replies) assert.deepEqual(readReply(reply), reply);

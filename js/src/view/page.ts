@@ -22,6 +22,7 @@ import { createGridView } from "./grid.ts";
 import { createLegend } from "./legend.ts";
 import { createProgress } from "./progress.ts";
 import { createSelectors } from "./selectors.ts";
+import { createTensorView } from "./tensor.ts";
 import { createToolbar } from "./toolbar.ts";
 
 const WIDTH_BEFORE_MEASURE = 1200;
@@ -32,6 +33,7 @@ const HISTOGRAM_FROM = 420;
 const LARGEST_SIDE = 560;
 const MOST_NUMBERED_CHIPS = 48;
 const GAP = 32;
+const CELLS_AROUND = 16; // of an entry that is gone to
 const PADDING = 4; // of .layergrid, left and right
 const LONGEST_CHECK_MS = 30_000;
 const TICK_CHARACTERS = 7;
@@ -145,6 +147,19 @@ export function createPage(
     const selectors = createSelectors(binding.turn);
     const chips = createComponentChips(showComponents);
     const details = createDetails(open);
+    const tensor = createTensorView({
+      ask: () => binding.ask({ kind: "summary" }, Infinity),
+      go(row, column) {
+        const { matrix } = readState();
+        const around = (at: number, length: number) =>
+          [Math.max(0, at - CELLS_AROUND), Math.min(length, at + CELLS_AROUND + 1)] as const;
+        const [top, bottom] = around(row, matrix.rows);
+        const [left, right] = around(column, matrix.columns);
+        rezoom({ top, bottom, left, right });
+        select([row * matrix.columns + column]);
+      },
+      hasKernel,
+    });
     const marking = { outline: grid.outline, select, hasKernel };
     const findings = createFindings({
       ...marking,
@@ -172,7 +187,7 @@ export function createPage(
       },
     });
     const message = element("div", "layergrid-notice", { role: "alert", hidden: true });
-    const side = element("div", "layergrid-side", {}, details.root, findings.root, claim.root);
+    const side = element("div", "layergrid-side", {}, details.root, tensor.root, findings.root, claim.root);
     toolbarPlace.append(toolbar.heading, toolbar.tools);
     selectorsPlace.append(selectors.root);
     controlsPlace.append(chips.root, toolbar.limits);
@@ -206,6 +221,7 @@ export function createPage(
           details.draw(drawn, sideWidth);
           legend.draw(drawn);
         }
+        tensor.draw(state);
         findings.draw(state);
         claim.draw(state);
         progress.draw(state);
