@@ -48,7 +48,7 @@ export function createTensorView(actions: TensorActions): TensorView {
     "div",
     "layergrid-tensor",
     { role: "group", "aria-label": "The tensor", hidden: true },
-    element("div", "layergrid-opening", {}, facts, more, note),
+    element("div", "layergrid-tensor-line", {}, facts, more, note),
     content,
   );
 
