@@ -108,3 +108,12 @@ def test_a_loss_table_over_decades_names_the_cell_in_both_terms():
     values[5, 4] = 2988
     (outlier,) = [f for f in insights(matrix(values)) if f.kind == "outlier"]
     assert outlier.cells == [(5, "mlp.up")]
+
+
+def test_a_component_without_spread_is_no_warning_in_a_contrast_of_spreads():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(28, 7)) * np.array([5.0, 5.0, 5.0, 5.0, 1.0, 1.0, 1.0])
+    for still in (0, 4):
+        held = values.copy()
+        held[:, still] = held[0, still]
+        insights(held, groups={"one": ["0", "1", "2", "3"], "other": ["4", "5", "6"]})

@@ -185,8 +185,11 @@ def _contrast(
     mean_apart = float(np.mean(ours) - np.mean(theirs))
     if high <= low or (of_level and high - low < 0.5 * mean_apart):
         return None
-    if not of_level and low > 0 and np.log(high / low) < 0.5 * float(np.mean(np.log(ours)) - np.mean(np.log(theirs))):
-        return None
+    if not of_level and low > 0:
+        with np.errstate(divide="ignore", invalid="ignore"):  # a component without any spread
+            ratios_apart = float(np.mean(np.log(ours)) - np.mean(np.log(theirs)))
+        if np.log(high / low) < 0.5 * ratios_apart:
+            return None
     # Half way between what is typical of either group; by ratio, where spreads are compared.
     middle = (high + low) / 2 if of_level or low == 0 else float(np.sqrt(high * low))
     weak = [c for c in columns_one if c in of and of[c] < middle]
