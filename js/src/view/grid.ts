@@ -217,8 +217,8 @@ export function createGridView(gestures: GridGestures): GridView {
       selectSpots(spanned(ended.from, ended.to), event);
     } else {
       const spot = ended.from;
+      gestures.click(figure.rows[spot.row]!, figure.columns[spot.column]!); // first: a callback need not wait for drawing
       focusOn(spot, false);
-      gestures.click(figure.rows[spot.row]!, figure.columns[spot.column]!);
       if (event.shiftKey && anchor !== null) selectSpots(spanned(anchor, spot), event);
       else {
         anchor = spot;
