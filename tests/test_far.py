@@ -11,7 +11,7 @@ import pytest
 
 from layergrid import LayerGrid
 from layergrid.far import Far
-from layergrid.messages import WindowRequest, read_request, window_reply
+from layergrid.messages import WindowRequest, read_request
 from layergrid.windows import Window
 
 MESSAGES = json.loads((Path(__file__).parent / "fixtures" / "messages.json").read_text())
@@ -116,10 +116,11 @@ def test_float64_cells_arrive_whole():
 def test_the_recorded_window_request_is_read_and_answered_as_recorded():
     request = read_request(MESSAGES["window request"], (2, 3), 1)
     assert request == WindowRequest(10, 0, Window(0, 2, 0, 3, 2, 1), "max", 0.5)
-    assert window_reply(request, "f4") == MESSAGES["window reply"]["content"]
-    far = Far(np.array([[1, 2, 3], [3, 4, 5]], np.float32) - 1, None, lambda traits: None)
-    dtype, buffers = far.answer(request, threading.Event())
-    assert dtype == "f4"
+    far = Far(np.array([[1, 2, 3], [3, 4, 5]], np.float32) - 1, None, 0, lambda version, traits: None)
+    sent = []
+    far.take(request, lambda work: work(), lambda *reply: sent.append(reply))
+    [(reply, buffers)] = sent
+    assert reply == MESSAGES["window reply"]["content"]
     np.testing.assert_array_equal(np.frombuffer(buffers[0], "<f4"), [2, 3, 4])
     far.close()
 
@@ -221,7 +222,7 @@ class Slow:
 
 def test_an_overview_shows_what_has_been_read_and_grows():
     source, seen = Slow(), []
-    far = Far(source, None, seen.append, threads=1)
+    far = Far(source, None, 0, lambda _version, traits: seen.append(traits), threads=1)
     look = far.first_look()
     traits = look.traits()
     assert not look.complete

@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from layergrid.messages import WindowRequest
+from layergrid.messages import WindowRequest, error_reply, window_reply
 from layergrid.pyramid import Cells, Pyramid
+from layergrid.replies import Reply, Send, answer
 from layergrid.windows import Window
 
 FIRST_LOOK_S = 0.5
@@ -46,12 +48,20 @@ class Far:
     ----------
     source : as for `layergrid.pyramid.Pyramid`
     absent : bool array of its shape, or None
-    changed : called with the traits of the overview while it is being read, on other threads
+    version : of the values; requests for others are refused
+    changed : called with the version and the traits of the overview while it is being read, on other threads
+    options : as for `Pyramid`
     """
 
     def __init__(
-        self, source: Any, absent: np.ndarray | None, changed: Callable[[dict[str, Any]], None], **options: Any
+        self,
+        source: Any,
+        absent: np.ndarray | None,
+        version: int,
+        changed: Callable[[int, dict[str, Any]], None],
+        **options: Any,
     ) -> None:
+        self.version = version
         self.pyramid = Pyramid(source, absent=absent, **options)
         self._changed = changed
         self._seen = threading.Event()  # the overview is complete
@@ -75,12 +85,22 @@ class Far:
             return
         if self._shown.is_set():
             self._reported = time.monotonic()
-            self._changed(Overview(self.pyramid.overview(), read >= rows).traits())
+            self._changed(self.version, Overview(self.pyramid.overview(), read >= rows).traits())
 
-    def open(self, request: WindowRequest) -> threading.Event:
-        """Note that a window is being asked for; the event gives it up."""
+    def take(self, request: WindowRequest, run: Callable[[Callable[[], None]], None], send: Send) -> None:
+        """Answer a request for a window, once.
+
+        Parameters
+        ----------
+        run : does the work, on another thread
+        send : sends the reply: values, and absent cells as bits (none: empty)
+        """
+        if request.version != self.version:
+            send(error_reply(request.id, "the grid has other values now"), [])
+            return
         with self._lock:
-            return self._stops.setdefault(request.id, threading.Event())
+            stop = self._stops.setdefault(request.id, threading.Event())
+        run(partial(answer, request.id, partial(self._reply, request, stop), send))
 
     def cancel(self, number: int) -> None:
         """Give up the window of a request, if it has not been answered."""
@@ -89,16 +109,7 @@ class Far:
         if stop is not None:
             stop.set()
 
-    def answer(self, request: WindowRequest, stop: threading.Event) -> tuple[str, list[bytes]]:
-        """The dtype and the buffers of a reply: values, and absent cells as bits (none: empty).
-
-        Raises
-        ------
-        layergrid.pyramid.Closed
-            If the window was given up, or the grid closed.
-        Exception
-            Whatever reading raises.
-        """
+    def _reply(self, request: WindowRequest, stop: threading.Event) -> Reply:
         try:
             cells = self.pyramid.window(request.window, request.aggregate, request.center, stop=stop)
         finally:
@@ -106,7 +117,8 @@ class Far:
                 self._stops.pop(request.id, None)
         dtype = "f8" if cells.values.dtype == np.float64 else "f4"
         absent = b"" if cells.absent is None else np.packbits(cells.absent, bitorder="little").tobytes()
-        return dtype, [np.ascontiguousarray(cells.values, np.dtype(f"<{dtype}")).tobytes(), absent]
+        values = np.ascontiguousarray(cells.values, np.dtype(f"<{dtype}")).tobytes()
+        return window_reply(request, dtype), [values, absent]
 
     def value(self, row: int, column: int) -> float:
         """The value of one cell."""

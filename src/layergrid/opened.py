@@ -13,11 +13,12 @@ import numpy as np
 from layergrid.cell import Cell
 from layergrid.far import Far
 from layergrid.matrix import Matrix
-from layergrid.messages import SummaryRequest, error_reply, summary_reply
+from layergrid.messages import SummaryRequest, summary_reply
 from layergrid.opening import OpenTensor, open_tensor
 from layergrid.packing import MOST_INLINE_BYTES, packed_far
 from layergrid.pages import Pages
 from layergrid.readable import Readable, readable
+from layergrid.replies import Reply, answer
 from layergrid.scale import fitted_domain
 from layergrid.tensor import widen
 from layergrid.tensor_summary import summarize
@@ -147,16 +148,13 @@ class TensorGrid(LayerGrid):
 
     def _summarize(self, request: SummaryRequest) -> None:
         """Read all of it, on a thread of its own, so that windows are answered meanwhile."""
-        threading.Thread(
-            target=self._send_summary, args=(request, self._left), name="layergrid-summary", daemon=True
-        ).start()
+        left = self._left
 
-    def _send_summary(self, request: SummaryRequest, left: threading.Event) -> None:
-        try:
-            reply, buffers = summary_reply(request, summarize(self._opened.matrix, stop=left))
-        except Exception as error:  # whatever reading raises is said in the page
-            reply, buffers = error_reply(request.id, f"{type(error).__name__}: {error}"), []
-        self.send(reply, buffers)
+        def reply() -> Reply:
+            return summary_reply(request, summarize(self._opened.matrix, stop=left))
+
+        work = partial(answer, request.id, reply, self.send)
+        threading.Thread(target=work, name="layergrid-summary", daemon=True).start()
 
     def _refuse(self, what: str) -> NoReturn:
         rows, columns = self._opened.shape
@@ -171,7 +169,7 @@ class TensorGrid(LayerGrid):
             pages, far, traits = super()._packed(pages, shown, version)
             return _held_pages(pages.matrix(shown)), far, traits
         matrix = pages.matrix(shown)
-        far = Far(self._opened.matrix, None, partial(self._show_overview, version))
+        far = Far(self._opened.matrix, None, version, self._show_overview)
         whole = matrix.values.size <= self._browser_cells
         return pages, far, packed_far(matrix, far.first_look(), version, whole)
 

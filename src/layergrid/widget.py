@@ -36,9 +36,6 @@ from layergrid.messages import (
     WindowRequest,
     error_reply,
     page_reply,
-    read_request,
-    request_id,
-    window_reply,
 )
 from layergrid.packing import (
     ALL_PAGES,
@@ -51,6 +48,7 @@ from layergrid.packing import (
 )
 from layergrid.pages import Pages, checked_position
 from layergrid.panel import Panel
+from layergrid.replies import Reply, answer, asked
 from layergrid.still import still_png
 from layergrid.view import View
 
@@ -348,7 +346,7 @@ class LayerGrid(anywidget.AnyWidget):
             return pages, None, traits
         from layergrid.far import Far
 
-        far = Far(matrix.values, matrix.absent, partial(self._show_overview, version))
+        far = Far(matrix.values, matrix.absent, version, self._show_overview)
         traits = packed_far(matrix, far.first_look(), version, matrix.values.size <= self._browser_cells)
         return pages, far, traits
 
@@ -665,19 +663,14 @@ class LayerGrid(anywidget.AnyWidget):
     # What is answered.
 
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
-        try:
-            request = read_request(content, self._shape, len(self._pages))
-        except ValueError as error:
-            _log.warning("a message from the page was refused: %s", error)
-            waiting = request_id(content)
-            if waiting is not None:
-                self.send(error_reply(waiting, str(error)))
+        request = asked(content, self._shape, len(self._pages), self.send)
+        if request is None:
             return
         if isinstance(request, Click):
             self._call(self._clicked, self._cell_at(request.row, request.column))
         elif isinstance(request, PageRequest):
             # Reading may take long, and messages are handled where the user's cells run, unless a host has subshells.
-            self._background.run(partial(self._send_page, request))
+            self._background.run(partial(answer, request.id, partial(self._page_reply, request), self.send))
         elif isinstance(request, WindowRequest):
             self._take_window(request)
         elif isinstance(request, Cancel):
@@ -710,34 +703,21 @@ class LayerGrid(anywidget.AnyWidget):
         if self._inners is not None:
             self._inners.close(number)
 
-    def _send_page(self, request: PageRequest) -> None:
-        try:
-            with self._lock:
-                pages, over = self._pages, self.scale_over
-            traits = packed_page(pages, request.page)
-            domain = pages.domain(request.page, over) if over == "all" else None
-            reply = page_reply(request, traits["_dtype"], traits["_parameters"], domain)
-            buffers = [traits["_values"], traits["_absent"]]
-        except Exception as error:  # whatever a file or a graph of tasks raises is said in the page
-            reply, buffers = error_reply(request.id, f"{type(error).__name__}: {error}"), []
-        self.send(reply, buffers)
+    def _page_reply(self, request: PageRequest) -> Reply:
+        with self._lock:
+            pages, over = self._pages, self.scale_over
+        traits = packed_page(pages, request.page)
+        domain = pages.domain(request.page, over) if over == "all" else None
+        reply = page_reply(request, traits["_dtype"], traits["_parameters"], domain)
+        return reply, [traits["_values"], traits["_absent"]]
 
     def _take_window(self, request: WindowRequest) -> None:
         with self._lock:
-            far, version = self._far_cells, self._far.get("version")
-        if far is None or version != request.version:
-            self.send(error_reply(request.id, "the grid has other values now"))
-            return
-        self._background.run(partial(self._send_window, far, request, far.open(request)))
-
-    def _send_window(self, far: Far, request: WindowRequest, stop: threading.Event) -> None:
-        buffers: list[bytes] = []
-        try:
-            dtype, buffers = far.answer(request, stop)
-            reply = window_reply(request, dtype)
-        except Exception as error:  # whatever reading raises is said in the page
-            reply = error_reply(request.id, f"{type(error).__name__}: {error}")
-        self.send(reply, buffers)
+            far = self._far_cells
+        if far is None:
+            self.send(error_reply(request.id, "all cells of this grid are with the page"))
+        else:
+            far.take(request, self._background.run, self.send)
 
     def _show_findings(self, state: dict[str, Any]) -> None:
         self._findings = state
