@@ -48,6 +48,8 @@ _PIXELS = """(canvas) => {
   for (let at = 0; at < data.length; at += 32768) text += String.fromCharCode(...data.subarray(at, at + 32768));
   return { width: canvas.width, height: canvas.height, base64: btoa(text) };
 }"""
+# What JupyterLab and ipywidgets say where a message has no kernel to go to.
+_KERNEL_GONE = r"api/kernels/.* 404|Kernel is disposed|Canceled|Cannot send|Could not send widget sync message"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -164,7 +166,8 @@ class NotebookPage:
         self.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
 
     def shut_down_kernel(self) -> None:
-        """End the kernel for good, as "Shut Down Kernel" does."""
+        """End the kernel for good, as "Shut Down Kernel" does; that messages no longer reach it is then no problem."""
+        self.log.expect(_KERNEL_GONE)
         self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
         self.page.wait_for_function("!jupyterapp.shell.currentWidget.sessionContext.session?.kernel")
 

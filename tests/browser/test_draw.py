@@ -65,7 +65,6 @@ def test_controls_work_after_the_kernel_is_gone(open_notebook):
     notebook.run(0)
     grid = notebook.grid(0).wait_until_drawn()
     before = grid.color(3, 0)
-    notebook.log.expect(r"api/kernels/.* 404|Kernel is disposed|Canceled|Could not send widget sync message")
     notebook.shut_down_kernel()
     grid.handle("low").focus()
     notebook.page.keyboard.press("End")

@@ -185,3 +185,32 @@ def test_the_tooltip_tells_place_value_rank_deviation_and_parameter(explored):
     )
     notebook.page.mouse.move(0, 0)
     expect(grid.tooltip).to_be_hidden()
+
+
+def test_the_tooltip_tells_all_digits_while_alt_is_held(open_notebook):
+    notebook = open_notebook("import layergrid as lg\nlg.LayerGrid([[0.5, 1.0], [0.1234567890123, 0.75]])")
+    notebook.run(0)
+    grid = notebook.grid(0).wait_until_drawn()
+    x, y = middle(grid, 0, 0)
+    value = grid.tooltip.locator(".layergrid-tooltip-value")
+    notebook.page.mouse.move(x, y)
+    expect(value).to_have_text("0.123")
+    notebook.page.keyboard.down("Alt")
+    notebook.page.mouse.move(x + 2, y)
+    expect(value).to_have_text("0.1234567890123")
+    notebook.page.keyboard.up("Alt")
+    notebook.page.mouse.move(x, y)
+    expect(value).to_have_text("0.123")
+
+
+def test_a_chip_dragged_onto_another_takes_its_place_in_the_page_and_in_python(explored):
+    notebook, grid = explored
+    start, end = (grid.chip(name).bounding_box() for name in ("attn.v", "attn.q"))
+    notebook.page.mouse.move(start["x"] + start["width"] / 2, start["y"] + start["height"] / 2)
+    notebook.page.mouse.down()
+    notebook.page.mouse.move(end["x"] + 4, end["y"] + end["height"] / 2, steps=6)
+    notebook.page.mouse.up()
+    expect(pressed(grid)).to_have_text(["v", "q", "k", "up", "down"])
+    notebook.wait_for_python("grid.components == ['attn.v', 'attn.q', 'attn.k', 'mlp.up', 'mlp.down']")
+    grid.chip("attn.v").click()  # what ended the drag was no click, and the next one is
+    expect(grid.chip("attn.v")).to_have_attribute("aria-pressed", "false")

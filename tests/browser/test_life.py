@@ -5,6 +5,8 @@ import os
 import numpy as np
 from playwright.sync_api import expect
 
+from .notebook_page import Grid
+
 GRID = """
 import numpy as np
 import layergrid as lg
@@ -25,6 +27,20 @@ RERUN = """async (times) => {
     while (picture() === null || picture() === last) await new Promise(requestAnimationFrame);
   }
 }"""
+
+HIDE = """() => {
+  window.waiting = [];
+  const frame = window.requestAnimationFrame;
+  window.requestAnimationFrame = (then) => waiting.push(then);
+  window.show = () => {
+    window.requestAnimationFrame = frame;
+    for (const then of waiting) frame(then);
+  };
+}"""
+
+
+def colors(pixels: np.ndarray) -> set[tuple[int, ...]]:
+    return {tuple(color) for color in np.unique(pixels.reshape(-1, 4), axis=0).tolist()}
 
 
 def red(color: str) -> int:
@@ -179,3 +195,72 @@ def test_a_page_loaded_anew_draws_a_grid_that_is_not_the_first_of_its_kernel(ope
     notebook.reopen(2)
     notebook.run(1)
     notebook.grid(1).wait_until_drawn()
+
+
+def test_a_grid_moved_to_another_panel_and_back_is_drawn_in_both(open_notebook):
+    notebook = open_notebook(GRID)
+    notebook.run(0)
+    grid = notebook.grid(0).wait_until_drawn()
+    before = grid.pixels()
+    own = notebook.page.evaluate("jupyterapp.shell.currentWidget.id")
+    notebook.page.evaluate("jupyterapp.commands.execute('notebook:create-output-view')")
+    panel = notebook.page.locator(".jp-LinkedOutputView")
+    moved = Grid(notebook.page, panel.locator(".layergrid")).wait_until_drawn()
+    assert colors(moved.pixels()) >= colors(before)
+    # Behind the other as a tab of the same panel, it has no size until it is shown again.
+    notebook.page.evaluate(
+        """(id) => {
+          const { shell } = jupyterapp;
+          const [other] = [...shell.widgets("main")].filter((widget) => widget.id !== id && widget.isVisible);
+          shell.add(other, "main", { mode: "tab-after", ref: id, activate: true });
+        }""",
+        own,
+    )
+    expect(grid.cells).not_to_be_visible()
+    moved.wait_until_drawn()
+    moved.chip("attn.k").click()
+    notebook.page.evaluate("(id) => jupyterapp.shell.activateById(id)", own)
+    expect(grid.cells).to_be_visible()
+    expect(grid.tab_stop).to_have_attribute("aria-colcount", "2")
+    grid.chip("attn.k").click()
+    expect(grid.tab_stop).to_have_attribute("aria-colcount", "3")
+    assert np.array_equal(grid.wait_until_drawn().pixels(), before)
+
+
+def test_what_changes_while_the_tab_is_hidden_is_drawn_once_it_is_shown(open_notebook):
+    notebook = open_notebook(GRID, "grid.vmax = 2.0")
+    notebook.run(0)
+    grid = notebook.grid(0).wait_until_drawn()
+    before = grid.color(0, 2)
+    # A hidden tab gets no animation frame; what asks for one waits until it is shown.
+    notebook.page.evaluate(HIDE)
+    notebook.run(1)
+    notebook.page.wait_for_function("waiting.length > 0")
+    assert grid.cells.evaluate("(canvas) => canvas.isConnected")
+    notebook.page.evaluate("show()")
+    expect(grid.handle("high")).to_have_attribute("aria-valuenow", "2")
+    assert grid.color(0, 2) != before
+
+
+def test_a_slider_of_ipywidgets_linked_in_the_page_moves_the_limit_after_the_kernel_has_gone(open_notebook):
+    notebook = open_notebook(
+        GRID.replace("\ngrid\n", "\n")
+        + "import ipywidgets as w\n"
+        + "slider = w.FloatSlider(value=1.0, min=0.0, max=2.0, step=0.1)\n"
+        + "w.jslink((slider, 'value'), (grid, 'vmax'))\n"
+        + "w.VBox([slider, grid])"
+    )
+    notebook.run(0)
+    grid = notebook.grid(0).wait_until_drawn()
+    expect(grid.handle("high")).to_have_attribute("aria-valuenow", "1")
+    before = grid.color(1, 1)
+    notebook.shut_down_kernel()
+    slider = notebook.page.locator(".jupyter-widgets .noUi-handle")
+    slider.focus()
+    notebook.page.keyboard.press("ArrowRight")
+    expect(grid.handle("high")).to_have_attribute("aria-valuenow", "1.1")
+    assert grid.color(1, 1) != before
+    grid.handle("high").focus()
+    notebook.page.keyboard.press("PageDown")
+    expect(grid.handle("high")).not_to_have_attribute("aria-valuenow", "1.1")
+    expect(slider).not_to_have_attribute("aria-valuenow", "1.1")
