@@ -102,6 +102,21 @@ def test_a_part_of_a_fused_tensor_opens_at_its_rows(folder, component, rows):
     np.testing.assert_array_equal(values_of(opened), whole[slice(*rows)])
 
 
+def test_the_page_is_told_how_the_tensor_is_stored_and_divided(folder):
+    path, _ = folder
+    grid = LayerGrid(path)
+    assert grid.get_state()["_tensor"] == {}
+    told = grid.open(0, "attn.q").get_state()["_tensor"]
+    assert told == {
+        "dtype": "F32",
+        "divisions": [{"axis": "row", "starts": [0, 6, 12, 18], "labels": [f"query head {n}" for n in range(4)]}],
+    }
+    output = grid.open(1, "attn.o").get_state()["_tensor"]["divisions"]
+    assert [(one["axis"], one["starts"]) for one in output] == [("column", [0, 6, 12, 18])]
+    fused = tensor_grid(path, "model.layers.0.self_attn.qkv_proj.weight").get_state()["_tensor"]["divisions"]
+    assert fused == [{"axis": "row", "starts": [0, 24, 36], "labels": ["attn.q", "attn.k", "attn.v"]}]
+
+
 def test_an_expert_of_a_stacked_tensor_opens_alone():
     stacked = RNG.standard_normal((3, 6, 5)).astype("f4")
     model = {f"model.layers.{layer}.mlp.experts.up_proj": stacked + layer for layer in (0, 1)}

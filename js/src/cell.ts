@@ -1,4 +1,5 @@
 /** What can be said of one cell, in words and numbers. */
+import { partText } from "./divisions.ts";
 import type { Figure } from "./figure.ts";
 import { counted, exactNumber, numberFormat, rankText } from "./format.ts";
 import { type Label, parameterName } from "./labels.ts";
@@ -10,7 +11,7 @@ export interface CellFacts {
   readonly column: number;
   readonly layer: Label;
   readonly component: string;
-  /** "layer 15" and "attn.k", or "row 12" and "column 7". */
+  /** "layer 15" and "attn.k", or "row 12 (query head 0)" and "column 7". */
   readonly rowText: string;
   readonly columnText: string;
   readonly value: number;
@@ -50,8 +51,11 @@ export function cellFacts(figure: Figure, row: number, column: number): CellFact
     column,
     layer,
     component,
-    rowText: `${rowNoun} ${layer}`,
-    columnText: columnNoun === "component" ? component : `${columnNoun} ${component}`,
+    rowText: `${rowNoun} ${layer}${partText(state.tensor, "row", row)}`,
+    columnText:
+      columnNoun === "component"
+        ? component
+        : `${columnNoun} ${component}${partText(state.tensor, "column", column)}`,
     value,
     absent,
     short: said(numberFormat(state.domain.low, state.domain.high)(value)),

@@ -1,6 +1,7 @@
 /** The traits as seen from the browser: the only module that knows their names. */
 import type { AnyModel } from "@anywidget/types";
 import { arrangeLut, COLORMAPS, makePalette, type Palette, tableLut } from "./colormap.ts";
+import { type OpenedTensor, openedTensor } from "./divisions.ts";
 import { createFar, type FarActions, type FarCells } from "./far.ts";
 import { createFetcher } from "./fetcher.ts";
 import { type Findings, type PackedFindings, unpackFindings } from "./findings.ts";
@@ -65,8 +66,8 @@ export interface Traits {
   _lut: DataView;
   _lut_diverging: boolean;
   _notice: string;
-  /** Of a grid of one tensor, its dtype; "" or missing for others. */
-  _tensor?: string;
+  /** Of a grid of one tensor, what is known before any of it is read; {} or missing for others. */
+  _tensor?: OpenedTensor | Record<string, never>;
   /** Whether the tensors of cells can be opened; missing where an older version saved the state. */
   _opens?: boolean;
   /** Missing where an older version saved the state. */
@@ -140,8 +141,8 @@ export interface State {
   readonly title: string;
   readonly units: string;
   readonly notice: string;
-  /** Of a grid of one tensor, its dtype; else "". */
-  readonly tensor: string;
+  /** Of a grid of one tensor, what is known before any of it is read; else null. */
+  readonly tensor: OpenedTensor | null;
   /** Whether the tensors of cells can be opened. */
   readonly opens: boolean;
   readonly findings: Findings;
@@ -367,7 +368,7 @@ export function stateReader(model: Model, changed: () => void = () => {}): () =>
       title: text("title", 0),
       units: text("units", 1),
       notice: model.get("_notice"),
-      tensor: model.get("_tensor") ?? "",
+      tensor: openedTensor(model.get("_tensor")),
       opens: model.get("_opens") ?? false,
       findings: readFindings(model.get("_findings") ?? noFindings, page, matrix.rows, matrix.columns),
     };

@@ -15,7 +15,7 @@ from layergrid.far import Far
 from layergrid.matrix import Matrix
 from layergrid.messages import SummaryRequest, summary_reply
 from layergrid.opening import OpenTensor, open_tensor
-from layergrid.packing import MOST_INLINE_BYTES, packed_far
+from layergrid.packing import MOST_INLINE_BYTES, packed_far, packed_tensor
 from layergrid.pages import Pages
 from layergrid.readable import Readable, readable
 from layergrid.replies import Reply, answer
@@ -85,7 +85,6 @@ class TensorGrid(LayerGrid):
         self, opened: OpenTensor, *, in_memory: bool = False, carrier: Carrier | None = None, **options: Any
     ) -> None:
         self._opened = opened
-        self._entry_dtype = opened.dtype
         self._carrier = carrier
         rows, columns = opened.shape
         dtype = widen(np.empty((0, 0), opened.matrix.read(slice(0, 1), slice(0, 1)).dtype), opened.dtype).dtype
@@ -172,6 +171,9 @@ class TensorGrid(LayerGrid):
         far = Far(self._opened.matrix, None, version, self._show_overview)
         whole = matrix.values.size <= self._browser_cells
         return pages, far, packed_far(matrix, far.first_look(), version, whole)
+
+    def _told_tensor(self) -> dict[str, Any]:
+        return packed_tensor(self._opened.dtype, self._opened.divisions)
 
     def _cell_at(self, row: int, column: int) -> Cell:
         cell = super()._cell_at(row, column)

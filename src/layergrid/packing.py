@@ -13,6 +13,9 @@ from layergrid.pages import MOST_TRAVELLING_BYTES, Pages, Selector
 from layergrid.parameters import pack_parameters
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from layergrid.divisions import Division
     from layergrid.far import Overview
 
 MOST_INLINE_BYTES = 1 << 22
@@ -77,6 +80,14 @@ def packed_selectors(selectors: tuple[Selector, ...]) -> list[dict[str, Any]]:
         {"dim": one.dim, "labels": _counted(one.labels), "texts": [list(text) for text in one.texts]}
         for one in selectors
     ]
+
+
+def packed_tensor(dtype: str, divisions: Sequence[Division]) -> dict[str, Any]:
+    """What the page is told of a tensor before any of it is read: how it is stored, and where it is divided."""
+    return {
+        "dtype": dtype,
+        "divisions": [{"axis": one.axis, "starts": list(one.starts), "labels": list(one.labels)} for one in divisions],
+    }
 
 
 def _together(

@@ -208,8 +208,8 @@ class LayerGrid(anywidget.AnyWidget):
     _far = t.Dict().tag(sync=True)
     # Whether the tensors of cells are known, and can be opened.
     _opens = t.Bool(False).tag(sync=True)
-    # Of a grid of one tensor, the name of its dtype: "BF16"; else empty.
-    _tensor = t.Unicode().tag(sync=True)
+    # Of a grid of one tensor, what is known before any of it is read, as layergrid.packing.packed_tensor has it.
+    _tensor = t.Dict().tag(sync=True)
     # What went wrong in a callback; shown under the grid.
     _notice = t.Unicode().tag(sync=True)
     # What the findings panel shows, as layergrid.panel packs it.
@@ -226,7 +226,6 @@ class LayerGrid(anywidget.AnyWidget):
     _CHANGED_ON_TURNING = ("vmin", "vmax", "center", "title", "units", "position", "scale_over")
 
     _lock: Any = nullcontext()  # until the instance has its own
-    _entry_dtype = ""  # of a tensor's entries, as stored
     _page = 0  # index of the shown page
     _far_cells: Far | None = None
     _changed_by_grid: frozenset[str] = frozenset()
@@ -303,7 +302,7 @@ class LayerGrid(anywidget.AnyWidget):
                 _findings=self._panel.state(),
                 _esm=module,
                 _code=code,
-                _tensor=self._entry_dtype,
+                _tensor=self._told_tensor(),
                 _opens=self._source is not None or (matrix.source != "" and matrix.parameters is not None),
                 **traits,
             )
@@ -444,6 +443,9 @@ class LayerGrid(anywidget.AnyWidget):
         cell = cell_at(self._matrix, row, column)
         model = Path(self._matrix.source).name or "model"
         return grid, [model, f"{self._axes[0]} {cell.layer}", cell.component]
+
+    def _told_tensor(self) -> dict[str, Any]:
+        return {}
 
     def _cell_at(self, row: int, column: int) -> Cell:
         return cell_at(self._matrix, row, column)

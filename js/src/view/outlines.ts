@@ -5,6 +5,7 @@ import type { Box } from "../findings.ts";
 import { spanOfCell } from "../layout.ts";
 import type { Spans } from "../raster.ts";
 import type { CellId } from "../selection.ts";
+import { createDivisions } from "./divisions.ts";
 
 /** Positions of a cell among those in view. */
 export interface Spot {
@@ -37,6 +38,7 @@ export function cellBox(figure: Figure, { row, column }: Spot): DOMRect {
 export function createOutlines(): Outlines {
   const canvas = element("canvas", "layergrid-marks", { "aria-hidden": "true" });
   const context = canvas.getContext("2d")!;
+  const drawDivisions = createDivisions();
   let drawn = false;
 
   return {
@@ -45,10 +47,13 @@ export function createOutlines(): Outlines {
       const { layout, state } = figure;
       const { width, height, ratio } = layout;
       sizeCanvas(canvas, width, height, ratio);
-      const wanted = hover !== null || drag !== null || finding.length > 0 || state.selection.length > 0;
+      const divided = (state.tensor?.divisions ?? []).length > 0;
+      const wanted =
+        divided || hover !== null || drag !== null || finding.length > 0 || state.selection.length > 0;
       if (!wanted && !drawn) return;
       context.clearRect(0, 0, width, height);
       drawn = wanted;
+      drawDivisions(context, figure);
       if (state.selection.length > 0) strokeTwice(context, selectionPath(figure, state.selection), ratio, 2);
       if (finding.length > 0) strokeDashed(context, boxesPath(figure, finding), ratio);
       if (hover !== null) {

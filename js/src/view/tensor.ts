@@ -96,10 +96,10 @@ export function createTensorView(actions: TensorActions): TensorView {
   return {
     root,
     draw({ tensor, matrix }) {
-      toggle(root, tensor !== "" && actions.hasKernel);
+      toggle(root, tensor !== null && actions.hasKernel);
       setText(
         facts,
-        `${counted(matrix.rows, matrix.axes[0])} \u00d7 ${counted(matrix.columns, matrix.axes[1])}, ${tensor}`,
+        `${counted(matrix.rows, matrix.axes[0])} \u00d7 ${counted(matrix.columns, matrix.axes[1])}, ${tensor?.dtype}`,
       );
     },
   };
