@@ -7,6 +7,7 @@ import type { Spans } from "./raster.ts";
 const TURNED_LABEL_ROOM = 15;
 export const CHARACTER_WIDTH = 7.2; // of the label font, on the wide side
 const LONGEST_TURNED = 22;
+const LABEL_GAP = 8;
 const UPRIGHT_HEIGHT = 20;
 /** A run of fewer named columns shows all its labels or none: a few of them would pass for all. */
 const FEW_NAMES = 8;
@@ -76,11 +77,11 @@ function runLabels(
     longest = Math.max(longest, part(at).length);
     numbers &&= /^-?\d+$/.test(part(at));
   }
-  const fits = longest * CHARACTER_WIDTH + 4 <= width / count;
+  const fits = longest * CHARACTER_WIDTH + LABEL_GAP <= width / count;
   const upright = fits || (numbers && count > 1);
   const step = fits
     ? 1
-    : labelStep(count, width, upright ? longest * CHARACTER_WIDTH + 8 : TURNED_LABEL_ROOM);
+    : labelStep(count, width, upright ? longest * CHARACTER_WIDTH + LABEL_GAP : TURNED_LABEL_ROOM);
   if (grouped && !upright && step > 1 && count < FEW_NAMES) {
     // The group's name then stands for them, here where the heading has no room for it.
     const named = run.group !== "" && heading(run, painted).text !== run.group;

@@ -11,6 +11,8 @@ const USUAL_HEIGHT = 480;
 const LARGEST_HEIGHT = 640;
 const GROUP_GAP = 12;
 const LARGEST_GAP_SHARE = 0.12;
+const LABELLED_ROW = 20;
+const ROW_LABEL_ROOM = 40;
 
 export interface GridLayout {
   /** Size of the picture in device pixels, and device pixels to a CSS pixel. */
@@ -171,4 +173,9 @@ export function labelStep(count: number, length: number, room: number): number {
   for (let power = 1; ; power *= 10)
     for (const step of power === 1 ? [1, 2, 3, 4, 5] : [1, 2, 2.5, 5])
       if (step * power >= least) return step * power;
+}
+
+/** Every how many rows has a label in `length` CSS pixels: all where they are high, else so many that none crowd. */
+export function rowLabelStep(count: number, length: number): number {
+  return length < count * LABELLED_ROW ? labelStep(count, length, ROW_LABEL_ROOM) : 1;
 }

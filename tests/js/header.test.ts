@@ -51,6 +51,13 @@ test("no label runs into the next group's first", () => {
   }
 });
 
+test("labels that would touch are turned", () => {
+  const turnedAt = (width: number) =>
+    headerOf(["up", "down", "gate"], width).labels.map(({ turned }) => turned);
+  assert.deepEqual(turnedAt(3 * 38), [false, false, false]);
+  assert.deepEqual(turnedAt(3 * 34), [true, true, true]);
+});
+
 test("a few columns without room for their labels are named by their group", () => {
   const { labels } = headerOf(["attn.q", "attn.k", "attn.v", ...experts("mlp.up", 200)], 600);
   assert.deepEqual(

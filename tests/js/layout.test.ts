@@ -7,6 +7,7 @@ import {
   labelStep,
   largestGridWidth,
   nearestSpan,
+  rowLabelStep,
   snapped,
   spanAt,
   spanOfCell,
@@ -134,4 +135,11 @@ test("every cell of a block is found under its pixels", () => {
     [0, 1, 2, 4].map((cell) => spanOfCell(spans, cell)),
     [0, 1, 1, 1],
   );
+});
+
+test("high rows all have their label, 28 usual ones every third, and two both", () => {
+  assert.equal(rowLabelStep(2, 52), 1);
+  assert.equal(rowLabelStep(12, 312), 1);
+  assert.equal(rowLabelStep(28, 480), 3);
+  assert.equal(rowLabelStep(126, 480), 20);
 });

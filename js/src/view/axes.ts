@@ -3,10 +3,9 @@ import { element } from "../dom.ts";
 import type { Figure } from "../figure.ts";
 import { shorten } from "../format.ts";
 import { CHARACTER_WIDTH, columnHeader } from "../header.ts";
-import { labelStep, spanOfCell } from "../layout.ts";
+import { rowLabelStep, spanOfCell } from "../layout.ts";
 import type { Spans } from "../raster.ts";
 
-const ROW_LABEL_ROOM = 40;
 const LONGEST_ROW_LABEL = 18;
 
 export interface Axes {
@@ -49,8 +48,9 @@ export function createAxes(): Axes {
 
 function drawRows(axis: HTMLElement, figure: Figure): void {
   const { layout, rows, state } = figure;
-  axis.style.height = `${layout.height / layout.ratio}px`;
-  const step = labelStep(rows.length, layout.height / layout.ratio, ROW_LABEL_ROOM);
+  const height = layout.height / layout.ratio;
+  const step = rowLabelStep(rows.length, height);
+  axis.style.height = `${height}px`;
   const fromBottom = state.origin === "lower";
   const labels: Node[] = [
     element("span", "layergrid-axis-name", {}, shorten(state.matrix.axes[0], LONGEST_ROW_LABEL)),
