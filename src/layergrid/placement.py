@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from layergrid.names import Address, Piece, parse_names, split_fused
-from layergrid.tensor import Tensor
+from layergrid.tensor import Room, Tensor
 
 Include = Literal["matrices", "weights", "all"]
 
@@ -207,11 +207,15 @@ class Blocks:
 
     def __call__(self, start: int, stop: int) -> np.ndarray:
         """Elements start..stop, counted over the blocks as if nothing lay between them."""
+        return self.into(start, stop, Room())
+
+    def into(self, start: int, stop: int, room: Room) -> np.ndarray:
+        """The same, in memory that is used again where they lie in one block."""
         length = max(self.length, 1)
         first, last = start // length, -(-stop // length)
         if last - first <= 1:
             begin = self.offset + first * self.step + start - first * length
-            return self.tensor.read(begin, begin + stop - start)
+            return room.read(self.tensor, begin, begin + stop - start)
         if length >= _LONG_BLOCK:
             ends = [(max(start, at * length), min(stop, (at + 1) * length)) for at in range(first, last)]
             return np.concatenate([self(*end) for end in ends])

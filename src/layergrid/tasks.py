@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from layergrid.sources.source import SourceError
-from layergrid.tensor import Tensor
+from layergrid.tensor import Room, Tensor
 
 Work = Callable[..., Mapping[str, Any]]
 """From the tensors of one job to its numbers by metric."""
@@ -228,9 +228,16 @@ class _Stoppable:
     stop: Event
 
     def __call__(self, start: int, stop: int) -> np.ndarray:
+        self._check()
+        return self.tensor.read(start, stop)
+
+    def into(self, start: int, stop: int, room: Room) -> np.ndarray:
+        self._check()
+        return room.read(self.tensor, start, stop)
+
+    def _check(self) -> None:
         if self.stop.is_set():
             raise _Stopped(f"reading {self.tensor.name!r} was stopped")
-        return self.tensor.read(start, stop)
 
 
 def _stoppable(tensor: Tensor, stop: Event) -> Tensor:

@@ -27,7 +27,7 @@ MATRICES = {
     "float16": NORMAL.astype(np.float16),
     "tiny": np.array([[1.0, 2.0], [3.0, 5.0]], np.float32),
     "heavy tails": RNG.standard_t(2.5, (700, 701)).astype(np.float32),
-    "drifting": np.concatenate([np.zeros(70000), RNG.normal(1e4, 1, 70000)]).reshape(2, -1).astype(np.float32),
+    "drifting": np.concatenate([np.zeros(540000), RNG.normal(1e4, 1, 540000)]).reshape(2, -1).astype(np.float32),
 }
 ENTRIES = {
     "norm": lambda x: np.sqrt((x * x).sum()),
@@ -73,7 +73,7 @@ def test_quantiles_are_those_of_the_sorted_entries(case):
 @pytest.mark.parametrize("dtype", ["BF16", "F16"])
 @pytest.mark.parametrize("first", [0, 1])
 def test_16_bit_floats_may_lie_at_any_address_and_be_of_odd_number(dtype, first):
-    wide = RNG.standard_normal(300_002).astype(np.float32)
+    wide = RNG.standard_normal(1_100_002).astype(np.float32)
     wide[5:8] = 0, 2**-20, -(2**-24)  # the last two are subnormal in float16
     stored = (wide.view(np.uint32) >> 16).astype(np.uint16) if dtype == "BF16" else wide.astype(np.float16)
     stored = stored[first:]
@@ -274,7 +274,7 @@ def test_entries_are_read_in_pieces_however_large_the_tensor(dtype):
     names = [*ENTRIES, "quantiles(0.5)", "quantization_error", "rms per row", "rms per head(2)"]
     measure(tensor, names)
     measure_pair(tensor, tensor, ["relative_change", "cosine", "changed_share", "delta_rms"])
-    assert max(lengths) <= 1 << 18
+    assert max(lengths) <= 1 << 20
 
 
 def test_values_per_row_column_and_head():

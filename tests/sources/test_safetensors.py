@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from layergrid.metrics import measure
 from layergrid.sources import SourceError, open_source
 from layergrid.sources.files import LocalFile
 from layergrid.sources.safetensors import parse_json_object, read_safetensors
-from layergrid.tensor import STORAGE, widen
+from layergrid.tensor import STORAGE, as_tensor, widen
 
 from .files import safetensors_bytes, whole, with_header, write_safetensors
 
@@ -218,6 +219,30 @@ def test_a_file_without_permission_is_refused(tmp_path):
     path.chmod(0)
     with pytest.raises(SourceError, match="may not be read by this user"):
         open_source(path)
+
+
+@pytest.mark.parametrize("dtype", ["F32", "F16", "BF16"])
+@pytest.mark.parametrize("padding", [0, 1, 2, 3])
+def test_a_file_is_measured_as_the_same_numbers_in_memory_wherever_its_bytes_begin(tmp_path, dtype, padding):
+    wide = np.random.default_rng(5).standard_normal((3, 400_001)).astype(np.float32)
+    stored = {"F32": wide, "F16": wide.astype(np.float16), "BF16": wide.astype(ml_dtypes.bfloat16)}[dtype]
+    begin = json.dumps({"w": {"dtype": dtype, "shape": stored.shape, "data_offsets": [0, stored.nbytes]}}).encode()
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(with_header(begin + b" " * padding, stored.tobytes()))
+    read, metrics = open_source(path).tensors["w"], ["norm", "mean", "max", "zeros", "kurtosis", "outlier_share(3)"]
+    expected = measure(as_tensor(stored), metrics)
+    assert measure(read, metrics) == expected
+    np.testing.assert_array_equal(whole(read).view(np.uint8), stored.view(np.uint8))
+    assert measure(as_tensor(stored), metrics) == expected  # and what lay in memory is as it was
+
+
+def test_an_array_that_was_read_stays_what_it_is_when_more_is_read(tmp_path):
+    source = open_source(write_safetensors(tmp_path / "model.safetensors", {"w": np.arange(1000, dtype=np.float32)}))
+    tensor = source.tensors["w"]
+    first = tensor.read(0, 500)
+    measure(tensor, ["norm"])
+    tensor.read(500, 1000)
+    np.testing.assert_array_equal(first, np.arange(500))
 
 
 def test_a_file_that_shrinks_after_opening_is_refused_and_not_fatal(tmp_path):

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from layergrid.metrics.blocks import BLOCK
+from layergrid.metrics.blocks import WIDE_BLOCK, workspace
 from layergrid.metrics.histogram import bin_of, entropy
 from layergrid.metrics.ranks import interpolate, ranks_of
 from layergrid.metrics.registry import Request
@@ -25,10 +25,11 @@ def code_counts(tensor: Tensor) -> tuple[np.ndarray, np.ndarray]:
     storage = STORAGE[tensor.dtype]
     codes = np.arange(256**storage.itemsize, dtype=f"u{storage.itemsize}")
     counts = np.zeros(codes.size, np.int64)
-    step = 2 * BLOCK  # a histogram of 65,536 codes per step is then a small part of the work
-    for start in range(0, tensor.size, step):
-        block = np.ascontiguousarray(tensor.read(start, min(start + step, tensor.size)))
-        counts += np.bincount(block.view(codes.dtype), minlength=codes.size)
+    step = 2 * WIDE_BLOCK  # a histogram of 65,536 codes per step is then a small part of the work
+    with workspace() as space:
+        for start in range(0, tensor.size, step):
+            block = np.ascontiguousarray(space.room.read(tensor, start, min(start + step, tensor.size)))
+            counts += np.bincount(block.view(codes.dtype), minlength=codes.size)
     found = np.flatnonzero(counts)
     stored = codes[found]
     if storage.kind == "b":

@@ -19,20 +19,24 @@ class Decoder:
     Parameters
     ----------
     dtype : of the codes, one of `layergrid.tensor.STORAGE`
-    size : as many codes as will come at once
+    words : int32 array to work in, half as long as the most codes that will come at once
     signed : False where magnitudes will do; faster for float16
     """
 
-    def __init__(self, dtype: str, size: int, signed: bool) -> None:
+    def __init__(self, dtype: str, words: np.ndarray, signed: bool) -> None:
         self._dtype = dtype
         self._signed = signed
         self._paired = dtype in ("BF16", "F16")
-        self._words = np.empty(size // 2 if self._paired else 0, np.int32)
+        self._words = words
 
-    def __call__(self, codes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def __call__(self, codes: np.ndarray, overwrite: bool = False) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Numbers, float32 or float64, and their codes; together all that are given.
 
-        The numbers hold until the next are taken. The NaN and infinities of float16 come out as 65536 and more.
+        Both hold until the next are taken. The NaN and infinities of float16 come out as 65536 and more.
+
+        Parameters
+        ----------
+        overwrite : whether the codes may be lost, which makes bfloat16 faster: less memory is gone through
         """
         if not self._paired:
             yield widen(codes, self._dtype), codes
@@ -43,14 +47,16 @@ class Decoder:
         if not even:
             return
         pairs = codes[:even]
-        if not pairs.flags.c_contiguous or pairs.ctypes.data % 4:
+        if not pairs.flags.c_contiguous or not pairs.view(np.int32).flags.aligned:
             pairs = pairs.copy()
         pairs = pairs.view(np.int32)
         words = self._words[: pairs.size]
         decode = _bfloat16 if self._dtype == "BF16" else _float16 if self._signed else _magnitude16
-        for upper in (True, False):
-            decode(pairs, upper, words)
-            yield words.view(np.float32), codes[_UPPER if upper else 1 - _UPPER : even : 2]
+        for upper in (False, True):
+            # The last step may take the place of the codes: of bfloat16, those in upper halves stay what they are.
+            room = pairs if upper and overwrite and decode is _bfloat16 else words
+            decode(pairs, upper, room)
+            yield room.view(np.float32), codes[_UPPER if upper else 1 - _UPPER : even : 2]
 
 
 def _bfloat16(pairs: np.ndarray, upper: bool, words: np.ndarray) -> None:

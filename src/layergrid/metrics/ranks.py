@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from layergrid.metrics.blocks import BLOCK
+from layergrid.metrics.blocks import WIDE_BLOCK
 from layergrid.tensor import Tensor, widen
 
 
@@ -42,8 +42,8 @@ def select(tensor: Tensor, ranks: np.ndarray) -> np.ndarray:
     rest = wanted.copy()  # its rank among the entries that share them
     for shift in range(bits - 16, -1, -16):
         counts = {int(prefix): np.zeros(1 << 16, np.int64) for prefix in prefixes}
-        for start in range(0, tensor.size, BLOCK):
-            codes = tensor.read(start, min(start + BLOCK, tensor.size))
+        for start in range(0, tensor.size, WIDE_BLOCK):
+            codes = tensor.read(start, min(start + WIDE_BLOCK, tensor.size))
             keys = _ordered(widen(codes, tensor.dtype), bits)
             digits = keys >> keys.dtype.type(shift)
             first = shift == bits - 16

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from layergrid.metrics.blocks import BLOCK, codes_at_once, count_true, float32_below, summarize
+from layergrid.metrics.blocks import WIDE_BLOCK, count_true, float32_below, summarize, workspace
 from layergrid.metrics.codes import code_counts, of_codes, summary_of_codes
 from layergrid.metrics.decoder import Decoder
 from layergrid.metrics.histogram import bin_of, entropy
@@ -63,8 +63,8 @@ def _of_tensor(summary: Summary, request: Request, tensor: Tensor) -> float | np
 
 def _wide_blocks(tensor: Tensor) -> Iterator[tuple[int, np.ndarray]]:
     """Start and float64 entries of each block."""
-    for start in range(0, tensor.size, BLOCK):
-        codes = tensor.read(start, min(start + BLOCK, tensor.size))
+    for start in range(0, tensor.size, WIDE_BLOCK):
+        codes = tensor.read(start, min(start + WIDE_BLOCK, tensor.size))
         yield start, widen(codes, tensor.dtype).astype(np.float64)
 
 
@@ -74,12 +74,14 @@ def _outlier_share(summary: Summary, tensor: Tensor, k: float) -> float:
         return 0.0  # whatever the mean was rounded to
     reach = k * summary.std
     least, most = summary.mean - reach, summary.mean + reach
-    decode = Decoder(tensor.dtype, codes_at_once(tensor.dtype), signed=True)
     far = 0
-    for start, stop, low, high in summary.pieces:
-        if low < least or high > most:
-            for block, _ in decode(tensor.read(start, stop)):
-                single = block.dtype == np.float32
-                far += count_true(block > (float32_below(most) if single else most))
-                far += count_true(block < (-float32_below(-least) if single else least))
+    with workspace() as space:
+        decode = Decoder(tensor.dtype, space.words, signed=True)
+        for start, stop, low, high in summary.pieces:
+            if low < least or high > most:
+                stored = space.room.read(tensor, start, stop)
+                for block, _ in decode(stored, space.room.holds(stored)):
+                    single = block.dtype == np.float32
+                    far += count_true(block > (float32_below(most) if single else most))
+                    far += count_true(block < (-float32_below(-least) if single else least))
     return far / summary.count

@@ -1,8 +1,7 @@
 """Byte ranges of regular files, opened without ever blocking and read without ever mapping.
 
-Mapping would be faster on a warm file (how much: `benchmarks/metrics.md`), but touching a mapped page of a
-file that has shrunk meanwhile kills the process, and mapped pages count as the process's own memory. A read
-at an offset does neither, and is exact for the compressed types, where arithmetic is the limit.
+Mapping gains little: to touch a page for the first time takes as long as to copy it into memory that is used again
+(`benchmarks/metrics.md`). And touching a mapped page of a file that has shrunk meanwhile kills the process.
 """
 
 from __future__ import annotations
@@ -19,10 +18,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from layergrid.sources.source import SourceError
-from layergrid.tensor import STORAGE
+from layergrid.tensor import STORAGE, Room
 
 # Windows knows neither of the last two, and Unix not the first.
 _OPEN_FLAGS = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_BINARY", "O_NONBLOCK", "O_CLOEXEC"))
+
+_LITTLE_ENDIAN = {name: storage.newbyteorder("<") for name, storage in STORAGE.items()}
 
 
 class ByteFile(Protocol):
@@ -120,6 +121,8 @@ class LocalFile:
         return len(piece)
 
     def _open(self) -> int:
+        if self._descriptor is not None:
+            return self._descriptor
         with self._lock:
             if self._descriptor is None:
                 self._status()
@@ -170,14 +173,20 @@ class StoredElements:
 
     def __call__(self, start: int, stop: int) -> np.ndarray:
         """Elements start..stop, flat, in storage form and native byte order."""
+        return self.into(start, stop, Room())
+
+    def into(self, start: int, stop: int, room: Room) -> np.ndarray:
+        """The same, in memory that is used again."""
         storage = STORAGE[self.dtype]
-        raw = np.empty((stop - start) * storage.itemsize, np.uint8)
+        begin = self.offset + start * storage.itemsize
+        size_bytes = (stop - start) * storage.itemsize
+        raw = room.take(size_bytes, begin)
         extent = (self.offset, self.offset + self.size * storage.itemsize)
-        self.file.read_into(self.offset + start * storage.itemsize, raw, extent)
+        self.file.read_into(begin, raw, extent)
         if self.dtype == "BOOL":
             flags: np.ndarray = raw != 0  # a stored byte other than 0 and 1 would be no valid numpy bool
             return flags
-        elements: np.ndarray = raw.view(storage.newbyteorder("<")).astype(storage, copy=False)
+        elements: np.ndarray = raw.view(_LITTLE_ENDIAN[self.dtype]).astype(storage, copy=False)
         return elements
 
 
