@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from .notebook_page import NotebookPage, PageLog
 from .server import JupyterServer, jupyter_server
@@ -26,6 +26,9 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ]
 SHOTS = Path(__file__).parent / "shots"
+# A condition that comes true is met at once; only one that never does takes so long, on a machine however busy.
+WAIT_MS = 60_000
+expect.set_options(timeout=WAIT_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -72,7 +75,7 @@ def open_context(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
     def open_one(*, width: int = 1200, height: int = 1000, ratio: float = 1, **more: object) -> BrowserContext:
         context = chromium.new_context(viewport={"width": width, "height": height}, device_scale_factor=ratio, **more)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(WAIT_MS)
         contexts.append(context)
         return context
 
