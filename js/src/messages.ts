@@ -89,6 +89,12 @@ export interface SummaryRequest {
   readonly id: number;
 }
 
+/** Of a tensor: its singular values are wanted. */
+export interface SpectrumRequest {
+  readonly kind: "spectrum";
+  readonly id: number;
+}
+
 export type Request =
   | ClickMessage
   | PageRequest
@@ -99,7 +105,8 @@ export type Request =
   | OpenRequest
   | InnerMessage
   | CloseMessage
-  | SummaryRequest;
+  | SummaryRequest
+  | SpectrumRequest;
 
 /** Twin of LONGEST_CLAIM in messages.py. */
 export const LONGEST_CLAIM = 1000;
@@ -175,8 +182,28 @@ export interface SummaryReply {
   readonly buffers?: readonly DataView[];
 }
 
+/** Goes with a buffer: the singular values, float64, the largest first. */
+export interface SpectrumReply {
+  readonly kind: "spectrum";
+  readonly id: number;
+  readonly largest: Told;
+  readonly stableRank: Told;
+  readonly effectiveRank: Told;
+  /** As they arrived with it. */
+  readonly buffers?: readonly DataView[];
+}
+
+/** How far the answer to a question is, from 0 to 1; its reply is still to come. */
+export interface ProgressMessage {
+  readonly kind: "progress";
+  readonly id: number;
+  readonly share: number;
+}
+
 export type Reply =
   | SummaryReply
+  | SpectrumReply
+  | ProgressMessage
   | PageReply
   | WindowReply
   | FindingsReply
@@ -184,11 +211,21 @@ export type Reply =
   | OpenReply
   | ErrorReply;
 
+const KINDS: readonly string[] = [
+  "page",
+  "window",
+  "findings",
+  "claim",
+  "open",
+  "summary",
+  "spectrum",
+  "progress",
+  "error",
+] satisfies Reply["kind"][];
+
 /** The reply that a message is; null where it is none. */
 export function readReply(content: unknown): Reply | null {
   const reply = content as Reply | null;
-  const known = ["page", "window", "findings", "claim", "open", "summary", "error"].includes(
-    reply?.kind as string,
-  );
+  const known = KINDS.includes(reply?.kind as string);
   return known && typeof reply!.id === "number" ? reply : null;
 }

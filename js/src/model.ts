@@ -513,7 +513,8 @@ export function bindModel(model: Model, readState: () => State, changed: () => v
   const receive = (content: unknown, buffers: readonly DataView[]) => {
     const reply = readReply(content);
     if (reply === null) return;
-    requests.receive(reply.kind === "open" || reply.kind === "summary" ? { ...reply, buffers } : reply);
+    const carries = reply.kind === "open" || reply.kind === "summary" || reply.kind === "spectrum";
+    requests.receive(carries ? { ...reply, buffers } : reply);
     if (reply.kind === "page" || reply.kind === "error") fetcher.receive(reply, buffers);
     if (reply.kind === "window" || reply.kind === "error") readState().matrix.far?.receive(reply, buffers);
   };

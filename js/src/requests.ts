@@ -5,17 +5,19 @@ import type {
   FindingsRequest,
   OpenRequest,
   Reply,
+  SpectrumRequest,
   SummaryRequest,
 } from "./messages.ts";
 
-type Asked = FindingsRequest | ClaimRequest | OpenRequest | SummaryRequest;
+type Asked = FindingsRequest | ClaimRequest | OpenRequest | SummaryRequest | SpectrumRequest;
 
 /** A request without its id. */
 export type Question =
   | Omit<FindingsRequest, "id">
   | Omit<ClaimRequest, "id">
   | Omit<OpenRequest, "id">
-  | Omit<SummaryRequest, "id">;
+  | Omit<SummaryRequest, "id">
+  | Omit<SpectrumRequest, "id">;
 
 /** The reply to a kind of question. */
 export type ReplyTo<Q extends Question> = Extract<Reply, { kind: Q["kind"] }>;
@@ -23,9 +25,14 @@ export type ReplyTo<Q extends Question> = Extract<Reply, { kind: Q["kind"] }>;
 export interface Requests {
   /**
    * The reply; rejected, in words for the reader, if the kernel refuses, fails, or is silent for so long. A question
-   * that is given up is rejected at once, and the kernel told.
+   * that is given up is rejected at once, and the kernel told. `progress` hears how far the answer is, from 0 to 1.
    */
-  ask<Q extends Question>(question: Q, timeoutMs: number, giveUp?: AbortSignal): Promise<ReplyTo<Q>>;
+  ask<Q extends Question>(
+    question: Q,
+    timeoutMs: number,
+    giveUp?: AbortSignal,
+    progress?: (share: number) => void,
+  ): Promise<ReplyTo<Q>>;
   /** Take in a reply from the kernel; one that answers no open question is left alone. */
   receive(reply: Reply): void;
   /** Ask no more: what is open is dropped. */
@@ -33,6 +40,7 @@ export interface Requests {
 }
 
 interface Open {
+  progress(share: number): void;
   settle(reply: Reply): void;
   drop(): void;
 }
@@ -43,7 +51,12 @@ export function createRequests(send: (request: Asked | CancelMessage) => void, f
   let next = firstId;
 
   return {
-    ask: <Q extends Question>(question: Q, timeoutMs: number, giveUp?: AbortSignal) =>
+    ask: <Q extends Question>(
+      question: Q,
+      timeoutMs: number,
+      giveUp?: AbortSignal,
+      progress: (share: number) => void = () => {},
+    ) =>
       new Promise<ReplyTo<Q>>((resolve, reject) => {
         const id = next++;
         const close = () => {
@@ -65,6 +78,7 @@ export function createRequests(send: (request: Asked | CancelMessage) => void, f
           send({ kind: "cancel", id });
         });
         open.set(id, {
+          progress,
           settle(reply) {
             close();
             if (reply.kind === question.kind) resolve(reply as ReplyTo<Q>);
@@ -80,7 +94,9 @@ export function createRequests(send: (request: Asked | CancelMessage) => void, f
         }
       }),
     receive(reply) {
-      open.get(reply.id)?.settle(reply);
+      const waiting = open.get(reply.id);
+      if (reply.kind === "progress") waiting?.progress(reply.share);
+      else waiting?.settle(reply);
     },
     stop() {
       for (const { drop } of [...open.values()]) drop();

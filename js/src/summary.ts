@@ -13,10 +13,30 @@ export function logHeights(counts: readonly number[]): number[] {
   return counts.map((count) => Math.log1p(count) / most);
 }
 
-/** At most so many values, the largest of each run: a single large norm is what a profile is looked at for. */
-export function peaks(values: Float32Array, most: number): number[] {
-  const run = Math.max(1, Math.ceil(values.length / most));
-  return Array.from({ length: Math.ceil(values.length / run) }, (_, at) =>
-    Math.max(...values.subarray(at * run, (at + 1) * run)),
-  );
+/** Singular values below this share of the largest are noise of how they are computed. */
+const NOISE = 1e-8;
+
+/** A line through values in falling order on a log scale, `width` x `height`; "" where the largest is not positive. */
+export function fallingPath(values: Float64Array, width: number, height: number): string {
+  const largest = values[0] ?? 0;
+  if (!(largest > 0 && largest < Infinity)) return "";
+  const last = values.length - 1;
+  const least = Math.max(values[last]!, NOISE * largest);
+  const decades = Math.log(largest / least);
+  const points = Math.min(values.length, width);
+  return Array.from({ length: points }, (_, point) => {
+    const share = points === 1 ? 0 : point / (points - 1);
+    const value = Math.max(values[Math.round(share * last)]!, least);
+    const drop = decades === 0 ? 0 : Math.log(largest / value) / decades;
+    return `${point === 0 ? "M" : "L"}${(share * width).toFixed(1)} ${(drop * height).toFixed(1)}`;
+  }).join("");
+}
+
+/** The largest value of each run of `runs[i]` up to `runs[i + 1]`, read at `indices`; NaN where one of them is. */
+export function peaksOf(values: Float32Array, indices: Int32Array, runs: Int32Array): Float64Array {
+  return Float64Array.from({ length: runs.length - 1 }, (_, run) => {
+    let peak = 0;
+    for (let at = runs[run]!; at < runs[run + 1]!; at++) peak = Math.max(peak, values[indices[at]!]!);
+    return peak;
+  });
 }

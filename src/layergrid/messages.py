@@ -16,6 +16,7 @@ import numpy as np
 from layergrid.windows import AGGREGATES, Window
 
 if TYPE_CHECKING:
+    from layergrid.tensor_spectrum import TensorSpectrum
     from layergrid.tensor_summary import TensorSummary
 
 LONGEST_CLAIM = 1000
@@ -109,6 +110,13 @@ class SummaryRequest:
     id: int
 
 
+@dataclass(frozen=True)
+class SpectrumRequest:
+    """The page of a tensor asks for its singular values."""
+
+    id: int
+
+
 Request = (
     Click
     | PageRequest
@@ -120,9 +128,10 @@ Request = (
     | InnerMessage
     | CloseMessage
     | SummaryRequest
+    | SpectrumRequest
 )
 
-_KINDS = ("page", "findings", "claim", "window", "cancel", "open", "inner", "close", "summary")
+_KINDS = ("page", "findings", "claim", "window", "cancel", "open", "inner", "close", "summary", "spectrum")
 
 
 def read_request(content: Any, shape: tuple[int, int], pages: int) -> Request:
@@ -150,6 +159,8 @@ def read_request(content: Any, shape: tuple[int, int], pages: int) -> Request:
         return Cancel(number)
     if kind == "summary":
         return SummaryRequest(number)
+    if kind == "spectrum":
+        return SpectrumRequest(number)
     if kind == "close":
         return CloseMessage(number)
     if kind == "window":
@@ -271,6 +282,23 @@ def summary_reply(request: SummaryRequest, summary: TensorSummary) -> tuple[dict
     with np.errstate(over="ignore"):  # a norm beyond float32 is infinite in the picture
         norms = [norm.astype("<f4").tobytes() for norm in (summary.row_norms, summary.column_norms)]
     return content, norms
+
+
+def spectrum_reply(request: SpectrumRequest, spectrum: TensorSpectrum) -> tuple[dict[str, Any], list[bytes]]:
+    """The reply and its buffer: the singular values, float64, the largest first. What is not finite goes as text."""
+    content = {
+        "kind": "spectrum",
+        "id": request.id,
+        "largest": _number(spectrum.largest),
+        "stableRank": _number(spectrum.stable_rank),
+        "effectiveRank": _number(spectrum.effective_rank),
+    }
+    return content, [np.ascontiguousarray(spectrum.values, "<f8").tobytes()]
+
+
+def progress_message(request: int, share: float) -> dict[str, Any]:
+    """How far the answer to a request is, from 0 to 1; its reply is still to come."""
+    return {"kind": "progress", "id": request, "share": share}
 
 
 def _number(value: float) -> float | str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -13,15 +11,13 @@ import numpy as np
 from layergrid.cell import Cell
 from layergrid.far import Far
 from layergrid.matrix import Matrix
-from layergrid.messages import SummaryRequest, summary_reply
 from layergrid.opening import OpenTensor, open_tensor
 from layergrid.packing import MOST_INLINE_BYTES, packed_far, packed_tensor
 from layergrid.pages import Pages
 from layergrid.readable import Readable, readable
-from layergrid.replies import Reply, answer
 from layergrid.scale import fitted_domain
 from layergrid.tensor import widen
-from layergrid.tensor_summary import summarize
+from layergrid.tensor_questions import TensorQuestions
 from layergrid.values import owned_values
 from layergrid.view import View
 from layergrid.widget import LayerGrid
@@ -31,6 +27,7 @@ if TYPE_CHECKING:
 
     from layergrid.findings import Insights
     from layergrid.inner import Carrier
+    from layergrid.messages import SpectrumRequest, SummaryRequest
 
 DOMAIN_QUANTILES = (0.001, 0.999)
 """Between them lies the color domain: a few large entries must not turn all others into one color."""
@@ -95,7 +92,7 @@ class TensorGrid(LayerGrid):
         matrix = Matrix(values, *labels, name=opened.name, source=opened.label)
         options = {"origin": "upper", **options, "insights": False}
         pages = _TensorPages(matrix, opened.matrix) if self._stays else _held_pages(matrix)
-        self._left = threading.Event()
+        self._questions = TensorQuestions(opened.matrix, lambda content, buffers: self.send(content, buffers))
         super().__init__(pages, **options)
 
     def open(self, layer: Any = None, component: Any = None) -> None:  # type: ignore[override]
@@ -141,19 +138,15 @@ class TensorGrid(LayerGrid):
     def close(self) -> None:
         """As of any grid; what was read is given back."""
         super().close()
-        self._left.set()
-        self._left = threading.Event()  # it may be shown again
+        self._questions.close()
         self._opened.close()
 
-    def _summarize(self, request: SummaryRequest) -> None:
-        """Read all of it, on a thread of its own, so that windows are answered meanwhile."""
-        left = self._left
+    def _ask_tensor(self, request: SummaryRequest | SpectrumRequest) -> None:
+        self._questions.take(request)
 
-        def reply() -> Reply:
-            return summary_reply(request, summarize(self._opened.matrix, stop=left))
-
-        work = partial(answer, request.id, reply, self.send)
-        threading.Thread(target=work, name="layergrid-summary", daemon=True).start()
+    def _cancel(self, number: int) -> None:
+        super()._cancel(number)
+        self._questions.cancel(number)
 
     def _refuse(self, what: str) -> NoReturn:
         rows, columns = self._opened.shape

@@ -5,14 +5,50 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from layergrid.readable import Readable, Stopped, parts
 from layergrid.tensor import widen
 
+LONGEST_SIDE = 1 << 14
+"""Of the shorter side: the Gram matrix takes 2 GB then, and its eigenvalues hours."""
+
 _PANEL = 1 << 20  # entries, as float64
 _GRAM_SHARE = 0.6  # of the time, as a rule; the eigenvalues take the rest
+
+
+@dataclass(frozen=True, eq=False)
+class TensorSpectrum:
+    """All singular values of a matrix, and what is said of them together."""
+
+    values: np.ndarray
+    """float64, the largest first; all NaN where an entry is NaN or infinite."""
+
+    @property
+    def largest(self) -> float:
+        """The spectral norm."""
+        return float(self.values[0])
+
+    @property
+    def stable_rank(self) -> float:
+        """Sum of squares over the largest square; NaN for a matrix of zeros. See `layergrid.metrics`."""
+        return float(np.square(self.values / self.largest).sum()) if self.largest != 0 else math.nan
+
+    @property
+    def effective_rank(self) -> float:
+        """Exponential of the entropy of the shares of their sum; NaN for a matrix of zeros.
+
+        References
+        ----------
+        O. Roy, M. Vetterli (2007), "The effective rank: a measure of effective dimensionality", EUSIPCO, pp. 606-610.
+        """
+        if self.largest == 0 or math.isnan(self.largest):
+            return math.nan
+        shares = self.values / self.largest
+        shares = shares[shares > 0] / shares.sum()
+        return math.exp(-float((shares * np.log(shares)).sum()))
 
 
 def singular_values(
@@ -39,7 +75,14 @@ def singular_values(
     ------
     Stopped
         If `stop` was set.
+    ValueError
+        If the shorter side is longer than `LONGEST_SIDE`.
     """
+    if min(matrix.shape) > LONGEST_SIDE:
+        raise ValueError(
+            f"the singular values of {matrix.shape[0]} x {matrix.shape[1]} entries would take hours; they are computed "
+            f"where the shorter side is at most {LONGEST_SIDE}"
+        )
     exponent = _exponent(matrix, stop) if matrix.dtype == "F64" else 0
     rows, columns = matrix.shape
     short, long = min(rows, columns), max(rows, columns)

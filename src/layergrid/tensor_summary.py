@@ -77,7 +77,7 @@ def summarize(
     for rows, columns in parts(slice(0, matrix.shape[0]), slice(0, matrix.shape[1]), chunk_rows=matrix.chunk_rows):
         watch.advance((rows.stop - rows.start) * (columns.stop - columns.start))
         sums.add(matrix.read(rows, columns), rows.start, columns.start)
-    flat = flat_tensor(matrix, watch.check)
+    flat = flat_tensor(matrix, watch.measure)
     quantiles, counts = sums.distribution() if sums.codes is not None else (None, None)
     if counts is None:
         counts = _histogram(matrix, sums.low, sums.high, watch)
@@ -107,17 +107,17 @@ def summarize(
     )
 
 
-def flat_tensor(matrix: Readable, check: Callable[[], None]) -> Tensor:
+def flat_tensor(matrix: Readable, reach: Callable[[int], None]) -> Tensor:
     """A matrix as the tensor of its entries, row by row as stored.
 
     Parameters
     ----------
-    check : called before each reading; what it raises ends it
+    reach : called before each reading with the entry it begins at; what it raises ends it
     """
     width = matrix.shape[1]
 
     def read(start: int, stop: int) -> np.ndarray:
-        check()
+        reach(start)
         first, last = start // width, -(-stop // width)
         if last - first == 1:
             return matrix.read(slice(first, last), slice(start - first * width, stop - first * width)).reshape(-1)
@@ -135,6 +135,7 @@ class _Watch:
         self._progress = progress
         self._cells = cells
         self._done = 0
+        self._measured = 0  # the farthest entry: metrics may pass over them several times
 
     def check(self) -> None:
         if self._stop is not None and self._stop.is_set():
@@ -145,6 +146,13 @@ class _Watch:
         if self._progress is not None:
             self._progress(self._done / self._cells * 0.5)  # the metrics take about as long again
         self._done += cells
+
+    def measure(self, entry: int) -> None:
+        """Note that metrics are at an entry, in row-major order."""
+        self.check()
+        self._measured = max(self._measured, entry)
+        if self._progress is not None:
+            self._progress(0.5 + 0.5 * self._measured / self._cells)
 
 
 class _Sums:

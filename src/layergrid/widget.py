@@ -32,6 +32,7 @@ from layergrid.messages import (
     InnerMessage,
     OpenRequest,
     PageRequest,
+    SpectrumRequest,
     SummaryRequest,
     WindowRequest,
     error_reply,
@@ -676,16 +677,14 @@ class LayerGrid(anywidget.AnyWidget):
         elif isinstance(request, WindowRequest):
             self._take_window(request)
         elif isinstance(request, Cancel):
-            if self._far_cells is not None:
-                self._far_cells.cancel(request.id)
-            self._close_inner(request.id)
+            self._cancel(request.id)
         elif isinstance(request, OpenRequest):
             self._open_inner(request)
         elif isinstance(request, InnerMessage):
             if self._inners is not None:
                 self._inners.receive(request.id, request.content)
-        elif isinstance(request, SummaryRequest):
-            self._summarize(request)
+        elif isinstance(request, SummaryRequest | SpectrumRequest):
+            self._ask_tensor(request)
         elif isinstance(request, CloseMessage):
             self._close_inner(request.id)
         else:
@@ -698,8 +697,13 @@ class LayerGrid(anywidget.AnyWidget):
             self._inners = Inners(self._open_within, self.send)
         self._inners.open(request)
 
-    def _summarize(self, request: SummaryRequest) -> None:
+    def _ask_tensor(self, request: SummaryRequest | SpectrumRequest) -> None:
         self.send(error_reply(request.id, "this grid is not that of one tensor"))
+
+    def _cancel(self, number: int) -> None:
+        if self._far_cells is not None:
+            self._far_cells.cancel(number)
+        self._close_inner(number)
 
     def _close_inner(self, number: int) -> None:
         if self._inners is not None:

@@ -2,6 +2,10 @@
 
 import re
 
+import numpy as np
+
+from .notebook_page import canvas_pixels
+
 MAKE = """
 import json, threading
 import numpy as np
@@ -91,7 +95,6 @@ def test_a_large_tensor_opens_by_key_and_its_windows_arrive(open_notebook):
     value.click()
     true = notebook.evaluate("float(weights['model.layers.3.mlp.up_proj.weight'][0, 1099])")
     assert abs(float(value.inner_text().replace("\u2212", "-")) - true) < 1e-6
-    inner.root.locator(".layergrid-tensor .layergrid-link", has_text="summary").click()
     entry = inner.root.locator(".layergrid-entry").first
     entry.wait_for()
     notebook.screenshot("opened-large")
@@ -143,3 +146,51 @@ def test_without_a_kernel_opening_says_so(open_notebook):
         arg=outer.root.element_handle(),
     )
     assert outer.root.is_visible()
+
+
+def test_singular_values_come_on_request_and_norms_stand_along_the_picture(open_notebook):
+    notebook, outer = show(open_notebook)
+    notebook.page.mouse.dblclick(*cell_at(outer, 2, 1))
+    inner = notebook.grid(0, 1).wait_until_drawn()
+    along = inner.root.locator(".layergrid-margin-rows")
+    along.wait_for()
+    assert along.bounding_box()["height"] == inner.cells.bounding_box()["height"]
+    bars = canvas_pixels(along)[:, :, 3] > 0
+    weight = "weights['model.layers.2.self_attn.k_proj.weight']"
+    norms = np.array(notebook.evaluate(f"np.linalg.norm({weight}, axis=1).tolist()"))
+    lengths = bars.sum(1)
+    found = lengths[(np.arange(32) * len(lengths) // 32) + 3]
+    np.testing.assert_allclose(found, norms / norms.max() * found.max(), atol=1)
+    inner.root.locator(".layergrid-tensor .layergrid-link", has_text="singular values").click()
+    part = inner.root.locator(".layergrid-tensor-part", has_text="effective rank")
+    true = notebook.evaluate(f"float(np.linalg.norm({weight}, 2))")
+    wait_for_text(part, rf"largest{float(f'{true:.4g}'):g}stable rank")
+    assert part.locator("path").get_attribute("d").startswith("M0.0 0.0")
+
+
+HELD = """
+import layergrid.tensor_spectrum as spectrum
+begun, go, panel = threading.Event(), threading.Event(), spectrum._check
+def held(stop):
+    begun.set()
+    go.wait(60)
+    panel(stop)
+spectrum._check = held
+"""
+
+
+def test_singular_values_that_take_long_can_be_stopped_and_asked_for_again(open_notebook):
+    notebook, outer = show(open_notebook, HELD)
+    notebook.page.mouse.dblclick(*cell_at(outer, 2, 1))
+    inner = notebook.grid(0, 1).wait_until_drawn()
+    asking = inner.root.locator(".layergrid-asking", has_text="singular values")
+    link = asking.get_by_role("button", name="singular values")
+    link.click()
+    notebook.wait_for_python("begun.is_set()")
+    wait_for_text(asking, "computing singular values")
+    asking.get_by_role("button", name="stop").click()
+    wait_for_text(asking, "It was stopped")
+    notebook.evaluate("go.set()")
+    link.click()
+    inner.root.locator(".layergrid-tensor-part", has_text="effective rank").wait_for()
+    wait_for_text(asking, "^(?!.*stopped)")

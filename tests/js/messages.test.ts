@@ -14,6 +14,8 @@ test("every recorded reply is read as it is", () => {
     recorded["claim reply"],
     recorded["open reply"].content,
     recorded["summary reply"].content,
+    recorded["spectrum reply"].content,
+    recorded.progress,
     recorded["error reply"],
   ];
   for (const reply of replies) assert.deepEqual(readReply(reply), reply);
@@ -25,6 +27,10 @@ test("questions are asked as recorded", () => {
   void requests.ask({ kind: "findings" }, Infinity);
   void requests.ask({ kind: "claim", claim: "q and gate are inverse" }, Infinity);
   assert.deepEqual(sent, [recorded["findings request"], recorded["claim request"]]);
+  const later = createRequests((request) => sent.push(request), recorded["summary request"].id);
+  void later.ask({ kind: "summary" }, Infinity);
+  void later.ask({ kind: "spectrum" }, Infinity);
+  assert.deepEqual(sent.slice(2), [recorded["summary request"], recorded["spectrum request"]]);
 });
 
 test("what is no reply is read as none", () => {

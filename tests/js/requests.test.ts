@@ -20,6 +20,22 @@ test("a reply settles its own question and no other", async () => {
   assert.equal((await first).kind, "findings");
 });
 
+test("how far an answer is is heard until it is there", async () => {
+  const { sent, requests } = asking();
+  const heard: number[] = [];
+  const asked = requests.ask({ kind: "summary" }, Infinity, undefined, (share) => heard.push(share));
+  const silent = requests.ask({ kind: "spectrum" }, Infinity);
+  requests.receive({ id: sent[0]!, kind: "progress", share: 0.5 });
+  requests.receive({ id: sent[1]!, kind: "progress", share: 0.7 });
+  requests.receive({ id: 1, kind: "progress", share: 0.9 });
+  requests.receive({ id: sent[0]!, kind: "error", message: "disk on fire" });
+  requests.receive({ id: sent[0]!, kind: "progress", share: 1 });
+  await assert.rejects(asked, /disk on fire/);
+  assert.deepEqual(heard, [0.5]);
+  requests.receive({ id: sent[1]!, kind: "spectrum", largest: 1, stableRank: 1, effectiveRank: 1 });
+  assert.equal((await silent).kind, "spectrum");
+});
+
 test("an error and a reply of another kind are told in words", async () => {
   const { sent, requests } = asking();
   const refused = requests.ask({ kind: "findings" }, Infinity);

@@ -20,6 +20,7 @@ import { downloadPicture, downloadTable } from "./download.ts";
 import { createFindings } from "./findings.ts";
 import { createGridView } from "./grid.ts";
 import { createLegend } from "./legend.ts";
+import { createMargins, MARGIN } from "./margins.ts";
 import { createProgress } from "./progress.ts";
 import { createSelectors } from "./selectors.ts";
 import { createTensorView } from "./tensor.ts";
@@ -147,8 +148,14 @@ export function createPage(
     const selectors = createSelectors(binding.turn);
     const chips = createComponentChips(showComponents);
     const details = createDetails(open);
+    const margins = createMargins();
     const tensor = createTensorView({
-      ask: () => binding.ask({ kind: "summary" }, Infinity),
+      askSummary: (giveUp, progress) => binding.ask({ kind: "summary" }, Infinity, giveUp, progress),
+      askSpectrum: (giveUp, progress) => binding.ask({ kind: "spectrum" }, Infinity, giveUp, progress),
+      norms(rows, columns) {
+        margins.take(rows, columns);
+        scheduler.request();
+      },
       go(row, column) {
         const { matrix } = readState();
         const around = (at: number, length: number) =>
@@ -187,14 +194,15 @@ export function createPage(
       },
     });
     const message = element("div", "layergrid-notice", { role: "alert", hidden: true });
-    const side = element("div", "layergrid-side", {}, details.root, tensor.root, findings.root, claim.root);
+    const side = element("div", "layergrid-side", {}, details.root, findings.root, claim.root);
     toolbarPlace.append(toolbar.heading, toolbar.tools);
     selectorsPlace.append(selectors.root);
     controlsPlace.append(chips.root, toolbar.limits);
     figureBox.append(colorbar.root, grid.axes.columns);
     main.append(progress.root, legend.root);
     body.append(side);
-    root.append(message);
+    grid.root.append(...margins.parts);
+    root.append(message, tensor.root);
 
     let labelled: Figure | null = null;
     return {
@@ -203,7 +211,10 @@ export function createPage(
         const { state } = drawn;
         if (labelled?.layout !== drawn.layout || labelled.rows !== drawn.rows) grid.drawLabels(drawn);
         labelled = drawn;
-        if (state.rows.length > 0 && state.columns.length > 0) colorbar.draw(drawn);
+        if (state.rows.length > 0 && state.columns.length > 0) {
+          colorbar.draw(drawn);
+          margins.draw(drawn);
+        }
       },
       drawRest(drawn: Figure) {
         const { state } = drawn;
@@ -237,6 +248,7 @@ export function createPage(
         chips.destroy();
         legend.destroy();
         findings.destroy();
+        tensor.destroy();
       },
     };
   };
@@ -253,15 +265,17 @@ export function createPage(
     const bar = colorbarWidth(TICK_CHARACTERS, withHistogram);
     const sideBySide = total >= SIDE_FROM && few;
     const figureWidth = sideBySide ? Math.floor(total * FIGURE_SHARE) : total;
+    const margin = hasKernel && state.tensor !== null ? MARGIN : 0;
+    root.classList.toggle("layergrid-with-margins", margin > 0);
     const wanted = Math.min(
-      figureWidth - axis - bar - 22,
+      figureWidth - axis - bar - 22 - margin,
       Math.max(largestGridWidth(columns.length, runs), 60),
     );
     root.classList.toggle("layergrid-wide", sideBySide);
     root.classList.toggle("layergrid-no-histogram", !withHistogram);
     figureBox.style.gridTemplateColumns = `${axis}px max-content max-content`;
     const sideWidth = Math.floor(
-      Math.min(sideBySide ? total - (axis + bar + 22 + wanted) - GAP : total, LARGEST_SIDE),
+      Math.min(sideBySide ? total - (axis + bar + 22 + margin + wanted) - GAP : total, LARGEST_SIDE),
     );
     return {
       room: { width: Math.max(40, wanted), height: gridHeight(rows.length), ratio: devicePixelRatio || 1 },

@@ -1,15 +1,22 @@
-/** What a tensor holds: distribution, quantiles, metrics, largest entries, norms; read when asked for. */
+/** What a tensor holds: distribution, quantiles, metrics, largest entries, singular values; read when asked for. */
 import { button, element, setText, svg, toggle } from "../dom.ts";
 import { counted } from "../format.ts";
-import type { SummaryReply } from "../messages.ts";
-import { readNumbers, type State } from "../model.ts";
-import { logHeights, peaks, toldText } from "../summary.ts";
+import type { SpectrumReply, SummaryReply } from "../messages.ts";
+import { type Matrix, readNumbers, type State } from "../model.ts";
+import { fallingPath, logHeights, toldText } from "../summary.ts";
+import { createAsking } from "./asking.ts";
 
 const WIDTH = 300;
-const HEIGHT = 44;
+const HEIGHT = 64;
+
+/** The summary of tensors of no more entries, read in some tenths of a second, is not waited to be asked for. */
+const SUMMARIZED_AT_ONCE = 1 << 24;
 
 export interface TensorActions {
-  ask(): Promise<SummaryReply>;
+  askSummary(giveUp: AbortSignal, progress: (share: number) => void): Promise<SummaryReply>;
+  askSpectrum(giveUp: AbortSignal, progress: (share: number) => void): Promise<SpectrumReply>;
+  /** The norms of rows and columns have arrived. */
+  norms(rows: Float32Array, columns: Float32Array): void;
   /** Show an entry and select it. */
   go(row: number, column: number): void;
   readonly hasKernel: boolean;
@@ -18,120 +25,156 @@ export interface TensorActions {
 export interface TensorView {
   readonly root: HTMLElement;
   draw(state: State): void;
+  destroy(): void;
 }
 
 export function createTensorView(actions: TensorActions): TensorView {
   const facts = element("span", "layergrid-muted");
-  const more = button(
-    "layergrid-link",
-    "summary",
-    "Read all of it: distribution, largest entries, norms",
-    () => {
-      more.disabled = true;
-      setText(note, "reading the tensor \u2026");
-      actions
-        .ask()
-        .then((reply) => {
-          content.replaceChildren(...parts(reply));
-          setText(note, "");
-          toggle(more, false);
-        })
-        .catch((error: Error) => setText(note, error.message))
-        .finally(() => {
-          more.disabled = false;
-        });
+  const summary = createAsking<SummaryReply>({
+    label: "summary",
+    title: "Read all of it: distribution, largest entries, norms",
+    doing: "reading the tensor",
+    ask: actions.askSummary,
+    answered(reply) {
+      told.replaceChildren(...summaryParts(reply, actions.go));
+      const [rows, columns] = (reply.buffers ?? []).map((view) => readNumbers(view, "f4") as Float32Array);
+      if (rows !== undefined && columns !== undefined) actions.norms(rows, columns);
     },
-  );
-  const note = element("span", "layergrid-muted", { role: "status" });
-  const content = element("div", "layergrid-tensor-content");
+  });
+  const spectrum = createAsking<SpectrumReply>({
+    label: "singular values",
+    title: "Compute all singular values; of a large matrix that takes minutes",
+    doing: "computing singular values",
+    ask: actions.askSpectrum,
+    answered: (reply) => spectral.replaceChildren(spectrumPart(reply)),
+  });
+  const told = element("div", "layergrid-tensor-parts");
+  const spectral = element("div", "layergrid-tensor-parts");
   const root = element(
     "div",
     "layergrid-tensor",
     { role: "group", "aria-label": "The tensor", hidden: true },
-    element("div", "layergrid-tensor-line", {}, facts, more, note),
-    content,
+    element("div", "layergrid-tensor-line", {}, facts, summary.root, spectrum.root),
+    element("div", "layergrid-tensor-content", {}, told, spectral),
   );
-
-  const parts = (reply: SummaryReply): HTMLElement[] => {
-    const [rows, columns] = (reply.buffers ?? []).map((view) => readNumbers(view, "f4") as Float32Array);
-    const special = [
-      [reply.nan, "NaN"],
-      [reply.inf, "infinite"],
-    ]
-      .filter(([count]) => count !== 0)
-      .map(([count, what]) => `, ${count} ${what}`);
-    return [
-      plot(
-        `entries from ${toldText(reply.low)} to ${toldText(reply.high)}, log counts${special.join("")}`,
-        logHeights(reply.counts),
-      ),
-      table(
-        "metrics",
-        reply.metrics.map(([name, value]) => `${name} ${toldText(value)}`),
-      ),
-      table(
-        "quantiles",
-        reply.quantiles.map(([share, value]) => `${100 * share} %: ${toldText(value)}`),
-      ),
-      element(
-        "div",
-        "layergrid-details-title",
-        {},
-        "largest entries by magnitude: ",
-        ...reply.largest.flatMap(([row, column, value]) => [
-          button(
-            "layergrid-link layergrid-entry",
-            toldText(value),
-            `Go to row ${row}, column ${column}`,
-            () => actions.go(row, column),
-          ),
-          ` [${row}, ${column}] `,
-        ]),
-      ),
-      ...(rows === undefined ? [] : [normsPlot("norms of the rows", rows)]),
-      ...(columns === undefined ? [] : [normsPlot("norms of the columns", columns)]),
-    ];
-  };
+  let begun = false;
 
   return {
     root,
     draw({ tensor, matrix }) {
-      toggle(root, tensor !== null && actions.hasKernel);
-      setText(
-        facts,
-        `${counted(matrix.rows, matrix.axes[0])} \u00d7 ${counted(matrix.columns, matrix.axes[1])}, ${tensor?.dtype}`,
-      );
+      toggle(root, tensor !== null);
+      if (tensor === null) return;
+      setText(facts, factsText(matrix, tensor.dtype));
+      toggle(summary.root, actions.hasKernel);
+      toggle(spectrum.root, actions.hasKernel);
+      if (begun || !actions.hasKernel) return;
+      begun = true;
+      if (matrix.rows * matrix.columns <= SUMMARIZED_AT_ONCE) summary.start();
+    },
+    destroy() {
+      summary.stop();
+      spectrum.stop();
     },
   };
 }
 
-function table(what: string, lines: readonly string[]): HTMLElement {
-  return element("div", "layergrid-details-title", {}, `${what}: ${lines.join(" \u00b7 ")}`);
+function factsText({ rows, columns, axes }: Matrix, dtype: string): string {
+  return `${counted(rows, axes[0])} \u00d7 ${counted(columns, axes[1])}, ${dtype}`;
 }
 
-function normsPlot(what: string, norms: Float32Array): HTMLElement {
-  const heights = peaks(norms, WIDTH);
-  const finite = heights.filter(Number.isFinite);
-  const highest = finite.length === 0 ? 0 : Math.max(...finite);
-  return plot(
-    `${what}, at most ${toldText(highest)}`,
-    heights.map((height) => (Number.isFinite(height) && highest > 0 ? height / highest : 1)),
+function summaryParts(reply: SummaryReply, go: TensorActions["go"]): HTMLElement[] {
+  const special = [
+    [reply.nan, "NaN"],
+    [reply.inf, "infinite"],
+  ]
+    .filter(([count]) => count !== 0)
+    .map(([count, what]) => `, ${count} ${what}`);
+  return [
+    part(
+      `entries from ${toldText(reply.low)} to ${toldText(reply.high)}, log counts${special.join("")}`,
+      chart(barsPath(logHeights(reply.counts)), "layergrid-tensor-bars"),
+    ),
+    part("metrics", table(reply.metrics.map(([name, value]) => [name, toldText(value)]))),
+    part(
+      "quantiles",
+      table(
+        reply.quantiles.map(([share, value]) => [
+          `${Number((100 * share).toPrecision(4))} %`,
+          toldText(value),
+        ]),
+      ),
+    ),
+    part(
+      "largest entries by magnitude",
+      table(
+        reply.largest.map(([row, column, value]) => [
+          `[${row}, ${column}]`,
+          button(
+            "layergrid-link layergrid-entry",
+            toldText(value),
+            `Go to row ${row}, column ${column}`,
+            () => go(row, column),
+          ),
+        ]),
+      ),
+    ),
+  ];
+}
+
+function spectrumPart({ largest, stableRank, effectiveRank, buffers = [] }: SpectrumReply): HTMLElement {
+  const values = buffers[0] === undefined ? new Float64Array(0) : readNumbers(buffers[0], "f8");
+  const path = fallingPath(Float64Array.from(values), WIDTH, HEIGHT);
+  return part(
+    `singular values, log scale, from ${toldText(largest)} to ${toldText(values[values.length - 1] ?? NaN)}`,
+    ...(path === "" ? [] : [chart(path, "layergrid-line")]),
+    table([
+      ["largest", toldText(largest)],
+      ["stable rank", toldText(stableRank)],
+      ["effective rank", `${toldText(effectiveRank)} of ${values.length}`],
+    ]),
   );
 }
 
+function part(title: string, ...content: HTMLElement[]): HTMLElement {
+  return element(
+    "section",
+    "layergrid-tensor-part",
+    {},
+    element("div", "layergrid-details-title", {}, title),
+    ...content,
+  );
+}
+
+/** Names and values, ten to a column. No list: JupyterLab has a style of its own for those. */
+function table(lines: readonly (readonly [string, string | HTMLElement])[]): HTMLElement {
+  const made = element(
+    "div",
+    "layergrid-pairs",
+    {},
+    ...lines.map(([name, value]) =>
+      element("div", "", {}, element("span", "layergrid-muted", {}, name), element("span", "", {}, value)),
+    ),
+  );
+  made.style.gridTemplateRows = `repeat(${Math.min(lines.length, 10)}, auto)`;
+  return made;
+}
+
+function chart(path: string, className: string): HTMLElement {
+  const picture = svg(
+    "svg",
+    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "layergrid-chart", "aria-hidden": "true" },
+    svg("path", { d: path, class: className }),
+  );
+  return element("div", "", {}, picture);
+}
+
 /** Bars of heights from 0 to 1, side by side. */
-function plot(title: string, heights: readonly number[]): HTMLElement {
+function barsPath(heights: readonly number[]): string {
   const width = WIDTH / heights.length;
-  const path = heights
+  return heights
     .map(
       (height, at) =>
         `M${(at * width).toFixed(2)} ${HEIGHT}v${(-height * HEIGHT).toFixed(2)}h${width.toFixed(2)}V${HEIGHT}`,
     )
     .join("");
-  const picture = svg(
-    "svg",
-    { width: WIDTH, height: HEIGHT, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title },
-    svg("path", { d: path, class: "layergrid-tensor-bars" }),
-  );
-  return element("div", "", {}, element("div", "layergrid-details-title", {}, title), picture);
 }
