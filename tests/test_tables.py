@@ -46,6 +46,19 @@ def test_a_long_table_lists_its_cells_in_any_order(table):
     assert matrix.parameters.tolist() == [["", "h.3.k"], ["h.5.q", ""]]
 
 
+@KINDS
+def test_the_only_other_column_of_a_long_table_holds_its_numbers_and_names_them(table):
+    matrix = as_matrix(table({"layer": [0, 1], "component": ["q", "q"], "rms": [1.5, 2.0]}))
+    np.testing.assert_array_equal(matrix.values, [[1.5], [2.0]])
+    assert (matrix.components, matrix.name) == (("q",), "rms")
+
+
+@KINDS
+def test_a_long_table_that_may_mean_several_columns_is_refused(table):
+    with pytest.raises(ValueError, match=r"needs one of numbers, named 'value' .* got 'rms', 'norm'"):
+        as_matrix(table({"layer": [0, 1], "component": ["q", "q"], "rms": [1.5, 2.0], "norm": [3.0, 4.0]}))
+
+
 @NULLS
 def test_null_is_absent(table):
     matrix = as_matrix(table({"q": [1.0, None], "k": [2.0, 3.0]}))

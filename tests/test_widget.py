@@ -1,3 +1,4 @@
+import gc
 import json
 import logging
 import math
@@ -155,8 +156,25 @@ def test_a_number_of_levels_that_makes_no_sense_is_refused(levels):
         grid(levels=levels)
 
 
+@pytest.mark.parametrize("name", ["vmin", "vmax", "center"])
+def test_a_limit_that_is_no_number_is_refused_by_its_name(name):
+    with pytest.raises(TraitError, match=rf"^{name} must be finite, got nan"):
+        LayerGrid([[1.0, 2.0]], **{name: math.nan})
+
+
+def test_a_grid_that_could_not_be_made_leaves_no_trace():
+    with pytest.raises(TypeError, match="component"):
+        LayerGrid([[1.0, 2.0]], component=["q", "k"])  # what ipywidgets closes in its __del__ is not complete
+    gc.collect()
+
+
+def test_a_matrix_that_lies_on_its_side_is_told_from_a_wrong_number_of_labels():
+    with pytest.raises(ValueError, match=r"must have shape \(layers, components\) = \(3, 2\), got \(2, 3\); pass x\.T"):
+        LayerGrid(np.zeros((2, 3)), layers=range(3), components=["q", "k"])
+
+
 def test_an_unknown_colormap_is_refused_with_a_suggestion():
-    with pytest.raises(TraitError, match="viridis"):
+    with pytest.raises(TraitError, match="did you mean 'viridis', 'cividis'"):
         grid(cmap="viridiss")
 
 

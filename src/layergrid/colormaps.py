@@ -115,7 +115,7 @@ def _of_package(name: str) -> Any:
         full_name = ""
     if full_name == "":
         # A bare name may stand in several catalogs; cmap warns of that, and takes the first.
-        close = difflib.get_close_matches(name, [*names(), *known.unique_keys()], n=3)
+        close = difflib.get_close_matches(name, {*names(), *known.unique_keys()}, n=3)
         hint = f"; did you mean {', '.join(map(repr, close))}?" if close else ""
         raise ValueError(f"unknown colormap {name!r}{hint} layergrid has {', '.join(names())}")
     return cmap.Colormap(full_name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,6 +97,10 @@ def _from_array(array: np.ndarray, layers: Iterable[Any] | None, components: Ite
     if 0 in array.shape:
         raise ValueError(f"values must have shape (layers, components) with one of each or more, got {array.shape}")
     rows, columns = array.shape
+    if rows != columns and (_count(layers), _count(components)) == (columns, rows):
+        raise ValueError(
+            f"values must have shape (layers, components) = ({columns}, {rows}), got {array.shape}; pass x.T"
+        )
     row_labels = layer_labels(layers, rows)
     column_labels = component_labels(components, columns)
     absent = None
@@ -104,6 +108,10 @@ def _from_array(array: np.ndarray, layers: Iterable[Any] | None, components: Ite
         absent = owned_mask(np.ma.getmaskarray(array))
         array = np.ma.getdata(array)
     return Matrix(owned_values(np.asarray(array), absent), row_labels, column_labels, absent)
+
+
+def _count(labels: Iterable[Any] | None) -> int | None:
+    return len(labels) if isinstance(labels, Sized) else None
 
 
 def _advice(shape: tuple[int, ...]) -> str:

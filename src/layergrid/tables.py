@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,35 @@ from layergrid.labels import component_labels, layer_labels, listing
 from layergrid.matrix import Matrix
 from layergrid.values import is_masked, line_of_numbers, owned_mask, owned_values, real_array
 
-LONG = ("layer", "component", "value")
+_KEYS = ("layer", "component")
+
+
+def value_column(names: Iterable[Any]) -> Any:
+    """The column that holds the numbers of a long table: ``value``, or the only one it can be; None of a wide table.
+
+    Raises
+    ------
+    ValueError
+        If a table with the columns layer and component has several others.
+    """
+    names = list(names)
+    if not set(_KEYS) <= set(names):
+        return None
+    rest = [name for name in names if name not in (*_KEYS, "parameter")]
+    if "value" in rest:
+        return "value"
+    if len(rest) != 1:
+        raise ValueError(
+            "a table with the columns 'layer' and 'component' needs one of numbers, named 'value' if there are others, "
+            f"got {listing(rest) if rest else 'none'}"
+        )
+    return rest[0]
 
 
 def from_table(x: Any) -> Matrix:
-    """The matrix of a data frame: long if it has the columns layer, component and value, else wide.
+    """The matrix of a data frame: long if it has the columns layer and component, else wide.
 
+    The numbers of a long one stand in its column ``value``, or in the only other one, whose name becomes the title.
     In a wide table every column but ``layer`` is a component. The index of pandas labels the layers where
     there is no such column; a table whose index is named ``component`` (or its columns ``layer``) is turned.
     Null is an absent cell and NaN is a value, in the types that tell them apart.
@@ -53,11 +76,12 @@ def from_table(x: Any) -> Matrix:
     columns: dict[Any, Any] = {}
     names = list(frame.columns)
     component_labels(names, len(names), what="columns")
-    long = set(LONG) <= set(names)
+    number = value_column(names)
+    long = number is not None
     for name, series in zip(names, frame.iter_columns(), strict=True):
         if name == "layer" or (long and name in ("component", "parameter")):
             columns[name] = series.to_list()
-        elif not long or name == "value":
+        elif not long or name == number:
             columns[name] = _numbers(series, f"column {name!r}")
         else:
             columns[name] = []  # a long table may hold more, which is not read
@@ -69,8 +93,9 @@ def from_table(x: Any) -> Matrix:
 
 def from_columns(columns: Mapping[Any, Any]) -> Matrix:
     """The matrix of a table given as {column: sequence}; wide or long, as in `from_table`."""
-    if set(LONG) <= set(columns):
-        return _from_long(columns)
+    number = value_column(columns)
+    if number is not None:
+        return _from_long(columns, number)
     return _from_wide(columns, columns.get("layer"))
 
 
@@ -96,9 +121,9 @@ def _from_wide(columns: Mapping[Any, Any], labels: Sequence[Any] | None) -> Matr
     return Matrix(values, layer_labels(labels, len(values)), component_labels(names, len(names)), absent)
 
 
-def _from_long(columns: Mapping[Any, Any]) -> Matrix:
-    numbers = line_of_numbers(columns["value"], "column 'value'")
-    lengths = {name: len(columns[name]) for name in LONG}
+def _from_long(columns: Mapping[Any, Any], number: Any) -> Matrix:
+    numbers = line_of_numbers(columns[number], f"column {number!r}")
+    lengths = {name: len(columns[name]) for name in (*_KEYS, number)}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"the columns of a long table must have the same length, got {lengths}")
     if not len(numbers):
@@ -116,7 +141,7 @@ def _from_long(columns: Mapping[Any, Any]) -> Matrix:
     times = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
     if times.max() > 1:
         again = [(layers[row], components[column]) for row, column in np.argwhere(times > 1)]
-        others = [name for name in columns if name not in (*LONG, "parameter")]
+        others = [name for name in columns if name not in (*_KEYS, number, "parameter")]
         fix = f"choose one value of {listing(others)} first" if others else "keep one row of each"
         raise ValueError(f"each layer and component must stand once, these stand more often: {listing(again)}; {fix}")
     absent = times == 0
@@ -131,7 +156,8 @@ def _from_long(columns: Mapping[Any, Any]) -> Matrix:
         parameters[absent] = ""
         parameters.flags.writeable = False
     mask = owned_mask(absent)
-    return Matrix(owned_values(values, mask), layers, components, mask, parameters)
+    title = "" if number == "value" else str(number)
+    return Matrix(owned_values(values, mask), layers, components, mask, parameters, name=title)
 
 
 def _coded(labels: Sequence[Any]) -> tuple[list[Any], np.ndarray]:

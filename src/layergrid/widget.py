@@ -9,7 +9,7 @@ import reprlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -229,6 +229,7 @@ class LayerGrid(anywidget.AnyWidget):
     _lock: Any = nullcontext()  # until the instance has its own
     _page = 0  # index of the shown page
     _far_cells: Far | None = None
+    _inners: Inners | None = None
     _changed_by_grid: frozenset[str] = frozenset()
 
     def __init__(
@@ -256,10 +257,8 @@ class LayerGrid(anywidget.AnyWidget):
         insights: bool = True,
         source: Any = None,
     ) -> None:
-        self._background = Background()
         self._source = data if source is None and holds_tensors(data) else source
         self._behind: Behind | None = None
-        self._inners: Inners | None = None
         pages = as_pages(data, layers=layers, components=components, dims=dims, rows=rows, columns=columns)
         self._browser_cells = browser_cells
         self._pages, self._far_cells, traits = self._packed(pages, 0, 0)
@@ -269,6 +268,9 @@ class LayerGrid(anywidget.AnyWidget):
         self._clicked = Callbacks()
         self._selected = Callbacks()
         self._layout: dict[str, Any] = {"dims": dims, "rows": rows, "columns": columns}
+        for name, limit in (("vmin", vmin), ("vmax", vmax), ("center", center)):
+            if limit is not None and not math.isfinite(limit):
+                raise t.TraitError(f"{name} must be finite, got {limit:g}")
         low, high, middle = self._pages.domain(0, scale_over, vmin, vmax)
         texts = {"title": title, "units": units}
         module, code = _MODULES.next()
@@ -664,6 +666,10 @@ class LayerGrid(anywidget.AnyWidget):
             self._changed_by_grid = before
 
     # What is answered.
+
+    @cached_property
+    def _background(self) -> Background:
+        return Background()
 
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
         request = asked(content, self._shape, len(self._pages), self.send)
