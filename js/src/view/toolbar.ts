@@ -145,10 +145,8 @@ export function createToolbar(actions: ToolbarActions): Toolbar {
     "layergrid-tools",
     {},
     ...fields.map((field) => field.root),
-    robust,
-    symmetric,
-    reset,
-    overAll,
+    // In a narrow cell they go to the next line together.
+    element("span", "layergrid-tools", {}, robust, symmetric, reset, overAll),
   );
 
   return {
