@@ -94,7 +94,7 @@ def _add_single(summary: Summary, block: np.ndarray, needs: Needs, space: Worksp
     """
     count = block.size
     work = space.work[:count]
-    square = _sum_of_products(block, block)
+    square = sum_of_products(block, block)
     if not _LEAST < square < _MOST:  # NaN fails every comparison
         return None
     if (needs.sum or needs.order) and not _add_moments(summary, block, square, needs, space):
@@ -126,22 +126,22 @@ def _add_moments(summary: Summary, block: np.ndarray, square: float, needs: Need
     if 16 * summary.mean**2 * summary.moment_count > summary.moments[0]:
         shift = float(np.float32(summary.mean))
         deviation = np.subtract(block, np.float32(shift), out=space.work[:count])
-        second = _sum_of_products(deviation, deviation)
+        second = sum_of_products(deviation, deviation)
     offset = (float(block.sum(dtype=np.float64)) - count * shift if needs.sum else _sum(deviation)) / count
     if not second > _LEAST or offset * offset * count > second / 4:
         return False
     third = fourth = 0.0
     if needs.order == 4:
         squares = np.multiply(deviation, deviation, out=space.squares[:count])
-        third, fourth = _sum_of_products(deviation, squares), _sum_of_products(squares, squares)
+        third, fourth = sum_of_products(deviation, squares), sum_of_products(squares, squares)
         if not _LEAST < fourth < 1e36:
             return False
     summary.add_moments(count, shift + offset, _centered(count, offset, second, third, fourth))
     return True
 
 
-def _sum_of_products(first: np.ndarray, second: np.ndarray) -> float:
-    """Of two float32 arrays, by runs.
+def sum_of_products(first: np.ndarray, second: np.ndarray) -> float:
+    """Of two flat arrays, float32 ones by runs.
 
     As one product of many short rows and columns, since numpy gives up the interpreter's lock for that, and not
     for a row and a column alone.

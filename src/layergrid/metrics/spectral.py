@@ -6,12 +6,13 @@ spectrum.
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from functools import cached_property
 
 import numpy as np
 
+from layergrid.metrics.blocks import sum_of_products
+from layergrid.metrics.lanczos import leading_vector
 from layergrid.metrics.powerlaw import SMALLEST, alpha
 from layergrid.metrics.registry import Request
 from layergrid.tensor import Tensor, widen
@@ -67,8 +68,7 @@ class Spectrum:
         if "eigenvalues" in self.__dict__:
             return float(self.eigenvalues.sum())
         flat = self._matrix.reshape(-1) if self._matrix.flags.c_contiguous else self._matrix.T.reshape(-1)
-        pieces = (flat[i : i + 65536].astype(np.float64) for i in range(0, flat.size, 65536))
-        return sum(float(np.dot(piece, piece)) for piece in pieces)
+        return sum_of_products(flat, flat)
 
     @cached_property
     def eigenvalues(self) -> np.ndarray:
@@ -109,28 +109,18 @@ class Spectrum:
     def largest(self) -> float:
         """Largest eigenvalue of the scaled Gram matrix, to 1e-7 or better."""
         short = self._matrix.shape[0]
-        if "eigenvalues" in self.__dict__ or short < _LANCZOS_FROM or not importlib.util.find_spec("scipy"):
+        if "eigenvalues" in self.__dict__ or short < _LANCZOS_FROM:
             return float(self.eigenvalues[-1])
         if not self.square:
             return 0.0
-        from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
-
-        matrix = self._matrix
-        operator = LinearOperator((short, short), matvec=lambda x: matrix @ (x @ matrix), dtype=matrix.dtype)
-        # A random start: one of equal entries is orthogonal to the leading vector of a centred matrix.
-        start = np.random.default_rng(0).standard_normal((short,)).astype(matrix.dtype)
-        try:
-            # 12 vectors instead of ARPACK's 20: most matrices need 11 to 16 products, and it makes all before it looks.
-            _, vectors = eigsh(operator, k=1, which="LA", tol=1e-4, v0=start, ncv=12)
-        except ArpackError:  # it did not converge, as where the largest lie too close together
+        vector = leading_vector(self._matrix)
+        if vector is None:
             return float(self.eigenvalues[-1])
         # The Rayleigh quotient in float64: its error is the square of the vector's.
-        vector = vectors[:, 0].astype(np.float64)
-        vector /= np.linalg.norm(vector)
         width = max(1, _PIECE // short)
         total = 0.0
-        for first in range(0, matrix.shape[1], width):
-            image = vector @ matrix[:, first : first + width].astype(np.float64, order="A")
+        for first in range(0, self._matrix.shape[1], width):
+            image = vector @ self._matrix[:, first : first + width].astype(np.float64, order="A")
             total += float(image @ image)
         return total
 
