@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 from layergrid.sources.files import ByteFile, LocalFile, read_bytes
 from layergrid.sources.float8 import scaled
 from layergrid.sources.pickles import is_pickle, pickle_refusal
-from layergrid.sources.safetensors import parse_json_object, read_safetensors
+from layergrid.sources.safetensors import fetch_header, parse_json_object, parse_safetensors, read_safetensors
 from layergrid.sources.source import Source, SourceError, printable
 from layergrid.tensor import Tensor
 
@@ -201,17 +201,24 @@ _Shard = tuple[ByteFile, dict[str, Tensor], dict[str, str]]
 def _opened(folder: Folder, shards: Sequence[str], on_error: OnError) -> Iterator[_Shard | SourceError]:
     """Every shard with its tensors and the refused ones, or what is wrong with it, in order."""
 
-    def opened(shard: str) -> _Shard | SourceError:
+    def fetched(shard: str) -> tuple[ByteFile, bytes] | SourceError:
         try:
             file = folder.open(shard)
-            return file, *read_safetensors(file, on_error)
+            return file, fetch_header(file)
         except SourceError as error:
             return error
 
-    # Several at a time, as files far away answer late.
+    # Several at a time, as files far away answer late; parsed here, as threads that compute get in each other's way.
     pool = ThreadPoolExecutor(_OPENED_AT_ONCE, "layergrid-open")
     try:
-        yield from pool.map(opened, shards)
+        for found in pool.map(fetched, shards):
+            if isinstance(found, SourceError):
+                yield found
+                continue
+            try:
+                yield found[0], *parse_safetensors(*found, on_error)
+            except SourceError as error:
+                yield error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

@@ -42,7 +42,15 @@ def read_safetensors(
         If the header is truncated, too long, no JSON object or has a key twice; if offsets overlap, leave
         gaps or disagree with shape and dtype; if the file is shorter or longer than its header says.
     """
-    header, data_start = _read_header(file)
+    return parse_safetensors(file, fetch_header(file), on_error)
+
+
+def parse_safetensors(
+    file: ByteFile, text: bytes, on_error: Literal["raise", "skip"] = "raise"
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The same, of a file whose header was fetched before, as `fetch_header` does."""
+    header = parse_json_object(text, f"the header of {file.label}")
+    data_start = 8 + len(text)
     header.pop("__metadata__", None)
     entries = {name: _Entry(file, name, fields) for name, fields in header.items()}
     tensors: dict[str, Tensor] = {}
@@ -71,8 +79,8 @@ def read_safetensors(
     return tensors, refused
 
 
-def _read_header(file: ByteFile) -> tuple[dict[str, Any], int]:
-    """The JSON header, and the offset in bytes of the data behind it."""
+def fetch_header(file: ByteFile) -> bytes:
+    """The JSON text at the begin of the file; the data follow 8 bytes behind its end."""
     if file.size < 8:
         raise SourceError(f"{file.label} has {file.size} bytes, too few for a header; is the download complete?")
     length = int.from_bytes(read_bytes(file, 0, 8), "little")
@@ -85,7 +93,7 @@ def _read_header(file: ByteFile) -> tuple[dict[str, Any], int]:
         raise SourceError(
             f"{file.label} ends at byte {file.size}, inside its header of {length} bytes; is the download complete?"
         )
-    return parse_json_object(read_bytes(file, 8, length), f"the header of {file.label}"), 8 + length
+    return read_bytes(file, 8, length)
 
 
 def parse_json_object(text: bytes, what: str) -> dict[str, Any]:
