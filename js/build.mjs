@@ -1,6 +1,11 @@
-/** Bundle src/index.ts and src/loader.ts into src/layergrid/static/, stamped with the hash of what they came from. */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+/**
+ * Bundle js/src into src/layergrid/static/, stamped with the hash of what it came from.
+ *
+ * picture.js is all that a first picture needs, surroundings.js everything else, and loader.js takes both from a page
+ * that has them. With --watch, picture.js holds all of it, so that a saved source redraws open notebooks.
+ */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { context, transform } from "esbuild";
@@ -11,35 +16,46 @@ const here = dirname(fileURLToPath(import.meta.url));
 const outdir = join(here, "../src/layergrid/static");
 const watch = process.argv.includes("--watch");
 
+/** The place on a page where its grids meet (js/src/place.ts); other sources have another. */
+const placeName = JSON.stringify(`layergrid ${sourceHash(here).slice(0, 16)}`);
+const place = `(globalThis[Symbol.for(${placeName})] ??= {})`;
+
 /**
- * anywidget imports the module anew for each grid. The grids of a page share what the first one made of it, under
- * this name of its sources: it is read once, and the code that it has become fast stays so.
+ * Whoever comes first puts the code in its place, for all grids of the page. In brackets a function is compiled at
+ * once; else it would be read twice, which takes 13 ms.
  */
-const shared = `layergrid ${sourceHash(here).slice(0, 16)}`;
-/** In brackets the function is compiled at once; else it would be read twice, which takes 13 ms. */
-const wrapped = {
+const wrapped = (banner, footer) => ({
   format: "iife",
   globalName: "bundle",
-  banner: { js: "const made = (() => {" },
-  footer: {
-    js: `return bundle.default; });export default globalThis[Symbol.for(${JSON.stringify(shared)})] ??= made();`,
-  },
-};
+  banner: { js: banner },
+  footer: { js: footer },
+});
+const pictureWrap = wrapped(
+  "const made = (() => {",
+  `return bundle.default; });export default ${place}.picture ??= made();`,
+);
+const surroundingsWrap = wrapped(`${place}.surroundings ??= ((shared) => {`, "return bundle; });");
 
-const report = {
-  name: "report",
+/** Name of a module in js/src/shared.ts -> its file there. */
+const sharedFiles = new Map(
+  Array.from(
+    readFileSync(join(here, "src/shared.ts"), "utf8").matchAll(/^export \* as (\w+) from "\.\/(.+)";$/gm),
+    ([, name, file]) => [`src/${file}`, name],
+  ),
+);
+
+/** The surroundings take the shared modules from those who call them, instead of bringing copies. */
+const sharedOnce = {
+  name: "shared-once",
   setup(build) {
-    build.onEnd((result) => {
-      if (result.errors.length > 0) return;
-      mkdirSync(outdir, { recursive: true });
-      const names = readdirSync(outdir).filter((name) => name.endsWith(".js"));
-      const files = names.map((name) => readFileSync(join(outdir, name)));
-      const size = (contents) => contents.reduce((sum, bytes) => sum + bytes.length, 0);
-      const gzipped = size(files.map((bytes) => gzipSync(bytes, { level: 9 })));
-      console.log(`bundle: ${size(files)} bytes, ${gzipped} gzipped of ${LIMIT_BYTES} allowed`);
-      if (gzipped > LIMIT_BYTES && !watch)
-        throw new Error(`the bundle is ${gzipped - LIMIT_BYTES} bytes over its limit`);
-      writeFileSync(join(outdir, "source-hash.txt"), `${sourceHash(here)}\n`);
+    build.onResolve({ filter: /^\..*\.ts$/ }, ({ path, resolveDir }) => {
+      const file = relative(here, join(resolveDir, path)).replaceAll("\\", "/");
+      return sharedFiles.has(file) ? { path: file, namespace: "shared" } : undefined;
+    });
+    build.onLoad({ filter: /./, namespace: "shared" }, ({ path }) => {
+      const source = readFileSync(join(here, path), "utf8");
+      const names = Array.from(source.matchAll(/^export (?:function|const) (\w+)/gm), ([, name]) => name);
+      return { contents: `export const { ${names.join(", ")} } = shared.${sharedFiles.get(path)};` };
     });
   },
 };
@@ -63,20 +79,56 @@ const common = {
   charset: "utf8",
   minify: !watch,
   legalComments: "none",
+  metafile: true,
   outdir,
-  define: { SHARED: JSON.stringify(shared) },
+  define: { PLACE: placeName },
+  plugins: [styleAsText],
 };
-const loader = await context({ ...common, entryPoints: { loader: "src/loader.ts" } });
-const widget = await context({
-  ...common,
-  entryPoints: { widget: "src/index.ts" },
-  ...(watch ? {} : wrapped), // a rebuilt one must not be taken for the one before
-  plugins: [styleAsText, report],
-});
-for (const bundle of [loader, widget])
-  if (watch) {
-    await bundle.watch();
-  } else {
-    await bundle.rebuild();
-    await bundle.dispose();
-  }
+const bundles = [
+  await context({ ...common, entryPoints: { loader: "src/loader.ts" } }),
+  await context({
+    ...common,
+    entryPoints: { picture: watch ? "src/development.ts" : "src/index.ts" },
+    ...(watch ? {} : pictureWrap), // a rebuilt one must not be taken for the one before
+  }),
+  await context({
+    ...common,
+    entryPoints: { surroundings: "src/view/surroundings.ts" },
+    plugins: [styleAsText, sharedOnce],
+    ...surroundingsWrap,
+  }),
+];
+
+/** Both bundles with a module of its own would have two of what it remembers, and travel larger than need be. */
+function checkShared(picture, surroundings) {
+  const twice = Object.keys(surroundings.inputs).filter(
+    (file) => file.startsWith("src/") && file in picture.inputs,
+  );
+  if (twice.length > 0)
+    throw new Error(`${twice.join(", ")} would be in both bundles: list it in js/src/shared.ts`);
+}
+
+function checkSize() {
+  const files = readdirSync(outdir).filter((name) => name.endsWith(".js"));
+  const bytes = files.map((name) => readFileSync(join(outdir, name)));
+  const gzipped = bytes.map((file) => gzipSync(file, { level: 9 }).length);
+  files.forEach((name, at) => {
+    console.log(`${name}: ${bytes[at].length} bytes, ${gzipped[at]} gzipped`);
+  });
+  const total = gzipped.reduce((sum, size) => sum + size, 0);
+  console.log(`all bundles: ${total} bytes gzipped of ${LIMIT_BYTES} allowed`);
+  if (total > LIMIT_BYTES) throw new Error(`the bundles are ${total - LIMIT_BYTES} bytes over their limit`);
+}
+
+rmSync(outdir, { recursive: true, force: true });
+mkdirSync(outdir, { recursive: true });
+const stamp = () => writeFileSync(join(outdir, "source-hash.txt"), `${sourceHash(here)}\n`);
+if (watch) {
+  for (const bundle of bundles) await bundle.watch();
+} else {
+  const [, picture, surroundings] = await Promise.all(bundles.map((bundle) => bundle.rebuild()));
+  await Promise.all(bundles.map((bundle) => bundle.dispose()));
+  checkShared(picture.metafile, surroundings.metafile);
+  checkSize();
+  stamp();
+}

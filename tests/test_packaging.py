@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT_BYTES = 60_000
 STAMP = "layergrid/static/source-hash.txt"
+BUNDLES = ("picture", "surroundings", "loader")
 
 
 def load_hook():
@@ -57,7 +58,7 @@ def test_the_wheel_holds_the_bundle_of_these_sources(built):
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         assert wheel.read(STAMP).decode().strip() == hash_by_node(ROOT / "js")
         bundle = [name for name in wheel.namelist() if name.startswith("layergrid/static/") and name != STAMP]
-        assert {"layergrid/static/widget.js", "layergrid/static/loader.js"} <= set(bundle)
+        assert set(bundle) == {f"layergrid/static/{name}.js" for name in BUNDLES}
         assert sum(len(gzip.compress(wheel.read(name), 9)) for name in bundle) <= LIMIT_BYTES
 
 
@@ -66,8 +67,7 @@ def test_the_sdist_holds_the_bundle_and_what_it_is_made_from(built):
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert {
         f"src/{STAMP}",
-        "src/layergrid/static/widget.js",
-        "src/layergrid/static/loader.js",
+        *(f"src/layergrid/static/{name}.js" for name in BUNDLES),
         "js/src/index.ts",
         "js/package-lock.json",
     } <= names

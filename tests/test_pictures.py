@@ -1,6 +1,8 @@
 """The still picture and the exported files."""
 
+import base64
 import csv
+import hashlib
 import io
 import json
 import re
@@ -215,27 +217,29 @@ def test_a_page_holds_the_state_and_is_small(tmp_path):
     assert path.stat().st_size < 250_000
     state = state_in(path.read_text())
     assert state["title"] == "Effective rank ratio"
-    assert not {"_esm", "_code"} & state.keys()
+    assert not {"_esm", "_picture_code", "_surroundings_code"} & state.keys()
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_text_leaves_its_place_in_a_page(text):
-    page = html_page({"title": text, "_components": [text]}, "export default 1", text)
+    page = html_page({"title": text, "_components": [text]}, ["export default 1"], text)
     assert page.isascii()
     assert page.count("<script") == 2
     assert state_in(page)["title"] == text
 
 
-def test_a_page_lets_only_its_own_script_run():
-    page = html_page({}, "export default 1", "t")
+def test_a_page_lets_only_its_own_scripts_run():
+    page = html_page({}, ["first()", "second()"], "t")
     policy = re.search(r'Security-Policy" content="([^"]+)"', page).group(1)
-    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    hashes = [base64.b64encode(hashlib.sha256(code).digest()).decode() for code in (b"first()", b"second()")]
+    assert policy.startswith(f"default-src 'none'; script-src 'sha256-{hashes[0]}' 'sha256-{hashes[1]}';")
+    assert page.index("first()") < page.index("second()")
     assert "unsafe-eval" not in policy
 
 
 def test_a_bundle_that_would_end_its_script_is_refused():
     with pytest.raises(ValueError, match="end it early"):
-        html_page({}, "'</script>'", "t")
+        html_page({}, ["1", "'</script>'"], "t")
 
 
 # Ticks.

@@ -3,8 +3,9 @@ import { partText } from "./divisions.ts";
 import type { Figure } from "./figure.ts";
 import { counted, exactNumber, numberFormat, rankText } from "./format.ts";
 import { type Label, parameterName } from "./labels.ts";
-import { placesAt, type Selector, turnedTo } from "./pages.ts";
+import { placesAt, type Selector } from "./pages.ts";
 import { countAbove, meanAndDeviation } from "./statistics.ts";
+import { turnedTo } from "./turning.ts";
 
 export interface CellFacts {
   readonly row: number;

@@ -24,10 +24,6 @@ export interface PartInView {
   readonly end: number;
 }
 
-export function openedTensor(packed: OpenedTensor | Record<string, never> | undefined): OpenedTensor | null {
-  return packed !== undefined && "dtype" in packed ? (packed as OpenedTensor) : null;
-}
-
 /** The part that holds a row or column; -1 where it lies before the first one. */
 export function partAt({ starts }: Division, index: number): number {
   let from = -1;

@@ -2,6 +2,9 @@
 
 type Attributes = Readonly<Record<string, string | number | boolean | null>>;
 
+/** How far a pressed pointer moves, in CSS pixels, before it drags. */
+export const DRAG_THRESHOLD = 4;
+
 const SVG = "http://www.w3.org/2000/svg";
 
 export function element<K extends keyof HTMLElementTagNameMap>(

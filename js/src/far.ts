@@ -4,10 +4,10 @@
  * What is painted is made of the best that is here: tiles of the level in view, else the overview, which is coarse.
  * Tiles are asked for as long as they are in view, two at a time, and kept until their bytes are needed.
  */
-import type { ErrorReply, WindowReply, WindowRequest } from "./messages.ts";
-import { coarse, type Overview, overlay } from "./overview.ts";
+import type { WindowReply, WindowRequest } from "./messages.ts";
+import { coarse, type FarCells, type Overview, overlay } from "./overview.ts";
 import type { PaintedCells } from "./raster.ts";
-import { type Aggregate, blocksOf, type Window } from "./windows.ts";
+import { type Aggregate, blocksOf } from "./windows.ts";
 
 /** Blocks of a tile: 2 MB of float32. */
 const TILE_ROWS = 512;
@@ -17,31 +17,6 @@ const MOST_KEPT_BYTES = 64_000_000;
 const PATIENCE_MS = 5000;
 export const GONE =
   "The kernel has not sent these cells yet: it is busy, or gone. Coarse colors are those of the overview.";
-
-export interface FarCells {
-  /** Another overview of the same cells: more of it has been read. */
-  look(overview: Overview): void;
-  /** The blocks that a window touches, coarse where they are not here; these are asked for. */
-  window(
-    window: Window,
-    rowFactor: number,
-    columnFactor: number,
-    aggregate: Aggregate,
-    center: number,
-  ): PaintedCells;
-  /** The value of a cell, undefined where it is not here; NaN where absent. */
-  at(row: number, column: number): number | undefined;
-  /** Another one whenever something has arrived. */
-  version(): number;
-  /** What keeps cells from arriving, in words; "" where nothing does. */
-  trouble(): string;
-  /** Share of all cells that are here, where all of them are to come; null where they are not. */
-  progress(): number | null;
-  /** Ask for no more cells than have arrived. */
-  cancel(): void;
-  receive(reply: WindowReply | ErrorReply, buffers: readonly DataView[]): void;
-  stop(): void;
-}
 
 export interface FarActions {
   /** Send a request; its id. */
@@ -203,6 +178,7 @@ export function createFar(
     },
     version: () => arrived,
     trouble: () => trouble,
+    whole: () => null,
     progress: () => null,
     cancel() {},
     receive(reply, buffers) {

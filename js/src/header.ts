@@ -3,9 +3,9 @@ import { shorten } from "./format.ts";
 import { type GroupRun, splitLabel } from "./labels.ts";
 import { labelStep, spanOfCell } from "./layout.ts";
 import type { Spans } from "./raster.ts";
+import { CHARACTER_WIDTH } from "./room.ts";
 
 const TURNED_LABEL_ROOM = 15;
-export const CHARACTER_WIDTH = 7.2; // of the label font, on the wide side
 const LONGEST_TURNED = 22;
 const LABEL_GAP = 8;
 const UPRIGHT_HEIGHT = 20;

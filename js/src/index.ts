@@ -1,12 +1,12 @@
-/** The widget: joins the model and what stands in its place; nothing else. */
+/** The widget: joins the model and its page; nothing else. */
 import type { RenderProps } from "@anywidget/types";
-import type { Traits } from "./model.ts";
 import { pageModel, savedState } from "./standalone.ts";
-import { createStage } from "./view/stage.ts";
+import type { Traits } from "./traits.ts";
+import { createPage } from "./view/page.ts";
 
 const state = savedState(document);
-if (state !== null) createStage(pageModel(state), document.getElementById("layergrid")!, false);
+if (state !== null) createPage(pageModel(state), document.getElementById("layergrid")!, false);
 
 export default {
-  render: ({ model, el }: RenderProps<Traits>) => createStage(model, el, true).destroy,
+  render: ({ model, el }: RenderProps<Traits>) => createPage(model, el, true).destroy,
 };

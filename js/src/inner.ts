@@ -1,7 +1,7 @@
 /** The model of an opened tensor, whose messages travel within those of the grid that it was opened from. */
 import { localModel } from "./local.ts";
 import type { BufferPath, InnerContent, InnerMessage, OpenReply, Packed } from "./messages.ts";
-import type { Model } from "./model.ts";
+import type { Model } from "./traits.ts";
 
 export interface InnerModel {
   readonly model: Model;

@@ -1,6 +1,6 @@
 /** The cells of a large matrix that the page is to hold: all of them arrive, a band of rows at a time, the first first. */
-import { type FarActions, type FarCells, GONE, type ReadCells } from "./far.ts";
-import { coarse, type Overview, overlay } from "./overview.ts";
+import { type FarActions, GONE, type ReadCells } from "./far.ts";
+import { coarse, type FarCells, type Overview, overlay } from "./overview.ts";
 import { makePyramid } from "./pyramid.ts";
 import type { PaintedCells } from "./raster.ts";
 import { blocksOf } from "./windows.ts";
@@ -10,18 +10,13 @@ const BAND_CELLS = 1_000_000;
 const MOST_IN_FLIGHT = 2;
 const PATIENCE_MS = 5000;
 
-export interface Loading extends FarCells {
-  /** All cells; null while some are not here. */
-  whole(): PaintedCells | null;
-}
-
 export function createLoading(
   shape: { readonly rows: number; readonly columns: number },
   dtype: "f4" | "f8",
   version: number,
   readCells: ReadCells,
   actions: FarActions,
-): Loading {
+): FarCells {
   const { rows, columns } = shape;
   const length = rows * columns;
   const cells: { rows: number; columns: number; values: Float32Array | Float64Array; absent: Uint8Array } = {

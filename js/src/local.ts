@@ -1,5 +1,5 @@
 /** A model as a widget has it, whose state lies in this page. */
-import type { Model } from "./model.ts";
+import type { Model } from "./traits.ts";
 
 type Listener = (...values: unknown[]) => void;
 

@@ -1,98 +1,16 @@
-/** The traits as seen from the browser: the only module that knows their names. */
-import type { AnyModel } from "@anywidget/types";
+/** The state to draw, read from the traits. */
+import { cellBytes, pageOf, readCells, readNumbers, unpackBits } from "./cells.ts";
 import { arrangeLut, COLORMAPS, makePalette, type Palette, tableLut } from "./colormap.ts";
-import { type OpenedTensor, openedTensor } from "./divisions.ts";
-import { createFar, type FarActions, type FarCells } from "./far.ts";
-import { createFetcher } from "./fetcher.ts";
-import { type Findings, type PackedFindings, unpackFindings } from "./findings.ts";
+import type { OpenedTensor } from "./divisions.ts";
+import type { PackedFindings } from "./findings.ts";
 import { type Label, type Labels, type PackedLabels, type PackedParameters, unpackLabels } from "./labels.ts";
-import { createLoading, type Loading } from "./loading.ts";
-import { type PageReply, type Request, readReply } from "./messages.ts";
-import type { Overview } from "./overview.ts";
-import {
-  makePages,
-  neighbours,
-  type PackedSelector,
-  type Pages,
-  type Position,
-  pageAt,
-  pageTexts,
-  positionAt,
-  type Selector,
-  selectorBetween,
-  unpackSelectors,
-} from "./pages.ts";
-import type { PaintedCells } from "./raster.ts";
+import { type FarCells, type Overview, overviewAlone } from "./overview.ts";
+import { makePages, type Pages, pageAt, pageTexts, type Selector, unpackSelectors } from "./pages.ts";
 import { remembered } from "./remember.ts";
-import { createRequests, type Requests } from "./requests.ts";
 import { type Domain, SCALE_KINDS, type ScaleKind } from "./scale.ts";
 import type { CellId } from "./selection.ts";
+import type { Model, PackedFar, Traits } from "./traits.ts";
 import type { Aggregate } from "./windows.ts";
-
-export interface Traits {
-  vmin: number;
-  vmax: number;
-  center: number;
-  scale: ScaleKind;
-  cmap: string;
-  reverse: boolean;
-  levels: number;
-  /** Shown components in order, or null for all of them as they come. */
-  components: readonly string[] | null;
-  /** Shown layers, or null for all. */
-  layers: readonly Label[] | null;
-  selection: readonly (readonly [Label, string])[];
-  origin: "lower" | "upper";
-  title: string;
-  units: string;
-  position: Position;
-  scale_over: "page" | "all";
-  aggregate: Aggregate;
-  _values: DataView;
-  _dtype: "f4" | "f8";
-  _shape: readonly [number, number];
-  _absent: DataView;
-  _layers: PackedLabels;
-  _components: PackedLabels;
-  _parameters: PackedParameters | PagedParameters;
-  _axes: readonly [string, string];
-  _selectors: readonly PackedSelector[];
-  /** The page that `_values` holds; -1 for all of them. */
-  _held: number;
-  /** Whether the domain is the one that fits the values. */
-  _fitted: boolean;
-  /** Which of title and units are those of the shown page. */
-  _follows: readonly string[];
-  _lut: DataView;
-  _lut_diverging: boolean;
-  _notice: string;
-  /** Of a grid of one tensor, what is known before any of it is read; {} or missing for others. */
-  _tensor?: OpenedTensor | Record<string, never>;
-  /** Whether the tensors of cells can be opened; missing where an older version saved the state. */
-  _opens?: boolean;
-  /** Missing where an older version saved the state. */
-  _findings?: PackedFindings;
-  /** Missing or empty where all cells travel with the state. */
-  _far?: PackedFar | Record<string, never>;
-}
-
-/** Of a large matrix, whose `_values` are those of its overview. */
-interface PackedFar {
-  /** Cells in a block of the overview. */
-  readonly rowFactor: number;
-  readonly columnFactor: number;
-  readonly version: number;
-  /** Type of the cells, where the page is to hold all of them; "" where it asks for what is in view. */
-  readonly whole: "f4" | "f8" | "";
-}
-
-/** Names that differ from page to page: `of` says which of `pages` each one has. */
-interface PagedParameters {
-  readonly pages: readonly PackedParameters[];
-  readonly of: readonly number[];
-}
-
-export type Model = AnyModel<Traits>;
 
 /** The shown page: changes when it is turned, or when Python sends other values. */
 export interface Matrix {
@@ -145,65 +63,11 @@ export interface State {
   readonly tensor: OpenedTensor | null;
   /** Whether the tensors of cells can be opened. */
   readonly opens: boolean;
-  readonly findings: Findings;
+  readonly findings: PackedFindings;
 }
-
-/** Twin of MOST_SELECTED in choices.py: more cells than this are not sent as labels. */
-export const MOST_SELECTED = 100_000;
 
 /** Value of `_held` where the bytes are those of all pages. */
 const ALL_PAGES = -1;
-const SAVE_INTERVAL_MS = 60;
-
-/** Little-endian numbers. Copied only where they start at an address that their type cannot read. */
-export function readNumbers(view: DataView, dtype: "f4" | "f8"): Float32Array | Float64Array {
-  const size = dtype === "f4" ? 4 : 8;
-  const length = Math.floor(view.byteLength / size);
-  const aligned = view.byteOffset % size === 0;
-  const buffer = aligned
-    ? view.buffer
-    : view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
-  const offset = aligned ? view.byteOffset : 0;
-  return dtype === "f4" ? new Float32Array(buffer, offset, length) : new Float64Array(buffer, offset, length);
-}
-
-/** One bit a cell, least significant first, to one byte a cell; null where no bit is set. */
-export function unpackBits(view: DataView, length: number): Uint8Array | null {
-  if (view.byteLength === 0) return null;
-  return Uint8Array.from({ length }, (_, i) => (view.getUint8(i >> 3) >> (i & 7)) & 1);
-}
-
-/** The page that a reply carries, of the shape and labels of another; null where its bytes do not make one. */
-function readPage(
-  { dtype, parameters }: PageReply,
-  [values, absent]: readonly DataView[],
-  like: Matrix,
-): Matrix | null {
-  const cells = readCells({ dtype }, [values!, absent!], like.rows, like.columns);
-  return cells === null ? null : { ...like, ...cells, parameters };
-}
-
-/** The cells that two buffers carry, values and bits of absent ones; null where these are not as many. */
-function readCells(
-  { dtype }: { readonly dtype: "f4" | "f8" },
-  [values, absent]: readonly DataView[],
-  rows: number,
-  columns: number,
-): PaintedCells | null {
-  const length = rows * columns;
-  if (values?.byteLength !== length * cellBytes(dtype) || absent === undefined) return null;
-  if (absent.byteLength !== 0 && absent.byteLength !== Math.ceil(length / 8)) return null;
-  return { rows, columns, values: readNumbers(values, dtype), absent: unpackBits(absent, length) };
-}
-
-const cellBytes = (dtype: "f4" | "f8") => (dtype === "f4" ? 4 : 8);
-
-/** The bytes of one page, where `view` holds those of all; all of them where it holds those of one. */
-function pageOf(view: DataView, page: number, pageBytes: number): DataView {
-  return view.byteLength <= pageBytes
-    ? view
-    : new DataView(view.buffer, view.byteOffset + page * pageBytes, pageBytes);
-}
 
 /** Positions of the shown labels in their order; of all as they come where `shown` is null. Unknown ones are left out. */
 function shownPositions(labels: Labels, shown: readonly Label[] | null): Int32Array {
@@ -211,31 +75,24 @@ function shownPositions(labels: Labels, shown: readonly Label[] | null): Int32Ar
   return Int32Array.from(shown.map((label) => labels.indexOf(label)).filter((index) => index >= 0));
 }
 
-/** Whether all cells are here. */
-function wholeOf(far: FarCells | Loading): boolean {
-  return far.progress() === 1;
+function openedTensor(packed: Traits["_tensor"]): OpenedTensor | null {
+  return packed !== undefined && "dtype" in packed ? (packed as OpenedTensor) : null;
 }
 
-/** A reader of the state of one model; `changed` runs when cells have arrived that were asked for. */
-export function stateReader(model: Model, changed: () => void = () => {}): () => State {
+/** Makes what gives the cells of a large matrix of that shape. */
+export type FarMaker = (
+  shape: { readonly rows: number; readonly columns: number },
+  far: PackedFar,
+) => FarCells;
+
+/** A reader of the state of one model; the cells of a large matrix come from what `farMaker` gives at the time. */
+export function stateReader(model: Model, farMaker: () => FarMaker = () => overviewAlone): () => State {
   const empty = new DataView(new ArrayBuffer(0));
   const readLayers = remembered((packed: PackedLabels) => unpackLabels(packed, false));
   const readComponents = remembered((packed: PackedLabels) => unpackLabels(packed, true));
   const readSelectors = remembered(unpackSelectors);
-  let nextId = firstId();
-  const actions: FarActions = {
-    send(request) {
-      const id = nextId++;
-      model.send({ ...request, id });
-      return id;
-    },
-    cancel: (id) => model.send({ kind: "cancel", id }),
-    changed,
-  };
-  const readFar = remembered((far: PackedFar, rows: number, columns: number): FarCells | Loading =>
-    far.whole === ""
-      ? createFar({ rows, columns }, far.version, readCells, actions)
-      : createLoading({ rows, columns }, far.whole, far.version, readCells, actions),
+  const readFar = remembered((make: FarMaker, far: PackedFar, rows: number, columns: number) =>
+    make({ rows, columns }, far),
   );
   const readPages = remembered(
     (
@@ -250,6 +107,7 @@ export function stateReader(model: Model, changed: () => void = () => {}): () =>
       parameters: Traits["_parameters"],
       axes: Traits["_axes"],
       packedFar: PackedFar | null,
+      makeFar: FarMaker,
       _whole: unknown,
     ): Pages => {
       const [rows, columns] = shape;
@@ -262,9 +120,9 @@ export function stateReader(model: Model, changed: () => void = () => {}): () =>
           Math.ceil(columns / columnFactor),
         )!;
         const overview = { cells, rowFactor, columnFactor };
-        const far = readFar(packedFar, rows, columns);
+        const far = readFar(makeFar, packedFar, rows, columns);
         far.look(overview);
-        const whole = "whole" in far ? far.whole() : null;
+        const whole = far.whole();
         const names = { layers, components, parameters: parameters as PackedParameters, axes };
         const none = { rows, columns, values: new Float32Array(0), absent: null };
         const matrix =
@@ -303,7 +161,6 @@ export function stateReader(model: Model, changed: () => void = () => {}): () =>
       return row >= 0 && column >= 0 ? [row * matrix.columns + column] : [];
     }),
   );
-  const readFindings = remembered(unpackFindings);
   const noFindings: PackedFindings = {};
   const readDomain = remembered(
     (low: number, high: number, center: number): Domain => ({ low, high, center }),
@@ -328,8 +185,9 @@ export function stateReader(model: Model, changed: () => void = () => {}): () =>
       model.get("_parameters"),
       model.get("_axes"),
       packedFar,
+      farMaker(),
       // Once all cells are here, the matrix is like any other.
-      packedFar === null ? null : wholeOf(readFar(packedFar, ...model.get("_shape"))),
+      packedFar === null ? null : readFar(farMaker(), packedFar, ...model.get("_shape")).progress() === 1,
     );
     let page = pageAt(selectors, model.get("position"));
     let matrix = pages.at(page);
@@ -370,209 +228,7 @@ export function stateReader(model: Model, changed: () => void = () => {}): () =>
       notice: model.get("_notice"),
       tensor: openedTensor(model.get("_tensor")),
       opens: model.get("_opens") ?? false,
-      findings: readFindings(model.get("_findings") ?? noFindings, page, matrix.rows, matrix.columns),
+      findings: model.get("_findings") ?? noFindings,
     };
-  };
-}
-
-const DRAWN: readonly (keyof Traits)[] = [
-  "vmin",
-  "vmax",
-  "center",
-  "scale",
-  "cmap",
-  "reverse",
-  "levels",
-  "components",
-  "layers",
-  "selection",
-  "origin",
-  "title",
-  "units",
-  "position",
-  "scale_over",
-  "aggregate",
-  "_values",
-  "_absent",
-  "_layers",
-  "_components",
-  "_parameters",
-  "_selectors",
-  "_held",
-  "_far",
-  "_follows",
-  "_lut",
-  "_notice",
-  "_findings",
-];
-
-export interface Changes {
-  vmin?: number;
-  vmax?: number;
-  center?: number;
-  scale?: ScaleKind;
-  cmap?: string;
-  reverse?: boolean;
-  levels?: number;
-  components?: readonly string[] | null;
-  layers?: readonly Label[] | null;
-  position?: Position;
-  scale_over?: "page" | "all";
-  aggregate?: Aggregate;
-  /** Whether the limits among these changes fit the values; else they are set by hand. */
-  _fitted?: boolean;
-  _notice?: string;
-}
-
-const LIMITS = ["vmin", "vmax", "center"] as const;
-
-/** The changes that make a domain the one in force, and let it follow the pages. */
-export function fittingLimits({ low, high, center }: Domain): Changes {
-  return { vmin: low, vmax: high, center, _fitted: true };
-}
-
-/** Every view of a widget, in whatever window, hears all replies: their ids must differ. */
-const firstId = () => Math.floor(Math.random() * 2 ** 40);
-
-export interface Binding {
-  /** Change traits: in every view at once, in Python at most every 60 ms, the last value always. */
-  change(changes: Changes): void;
-  select(cells: readonly CellId[]): void;
-  /** Show another page, at once or when it is here; a domain that fits follows it. */
-  turn(page: number): void;
-  /** Ask for the pages next to the shown one, where they are not here. */
-  lookAhead(): void;
-  /** The page that is awaited (null where none is), and why it is not here, in words. */
-  awaited(): { readonly page: number | null; readonly trouble: string };
-  send(request: Request): void;
-  readonly ask: Requests["ask"];
-  stop(): void;
-}
-
-/**
- * Bind the model: `changed` runs whenever something drawn has changed, from here or from Python.
- *
- * What was changed here and not yet saved wins over what arrives meanwhile. ipywidgets 8 echoes every saved
- * value back; an echo of an older one would make a dragged slider jump (ipywidgets#3195, #3394).
- */
-export function bindModel(model: Model, readState: () => State, changed: () => void): Binding {
-  const unsaved = new Map<keyof Traits, unknown>();
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  let savedAt = -Infinity;
-
-  const save = () => {
-    timer = null;
-    savedAt = performance.now();
-    unsaved.clear();
-    model.save_changes();
-  };
-  const write = (name: keyof Traits, value: unknown) => {
-    unsaved.set(name, value);
-    model.set(name, value as never);
-  };
-  const saveSoon = () => {
-    if (timer !== null) return;
-    const wait = savedAt + SAVE_INTERVAL_MS - performance.now();
-    if (wait <= 0) save();
-    else timer = setTimeout(save, wait);
-  };
-  const change = (changes: Changes) => {
-    for (const [name, value] of Object.entries(changes)) write(name as keyof Traits, value);
-    const limits = LIMITS.some((name) => name in changes);
-    if (limits && !("_fitted" in changes)) write("_fitted", false);
-    saveSoon();
-  };
-  const turnNow = (page: number, sent: Domain | null) => {
-    const { pages, page: before, fitted, scaleOver } = readState();
-    const domain = fitted ? (pages.domain(page, scaleOver) ?? sent) : null;
-    change({
-      position: positionAt(pages.selectors, page),
-      ...(domain === null ? {} : fittingLimits(domain)),
-    });
-    fetcher.ahead(neighbours(pages.selectors, page, selectorBetween(pages.selectors, before, page)));
-  };
-  const fetcher = createFetcher(
-    {
-      send: (request) => model.send(request),
-      isHere: (page) => readState().pages.at(page) !== null,
-      keep(reply, buffers) {
-        const { pages, matrix: like } = readState();
-        const matrix = readPage(reply, buffers, like);
-        if (matrix !== null) pages.add(reply.page, matrix);
-        return matrix !== null;
-      },
-      arrived(page, { domain }) {
-        if (readState().missing === page) changed();
-        else turnNow(page, domain === null ? null : { low: domain[0], high: domain[1], center: domain[2] });
-      },
-      changed,
-    },
-    firstId(),
-  );
-  const requests = createRequests((request) => model.send(request), firstId());
-  const receive = (content: unknown, buffers: readonly DataView[]) => {
-    const reply = readReply(content);
-    if (reply === null) return;
-    const carries = reply.kind === "open" || reply.kind === "summary" || reply.kind === "spectrum";
-    requests.receive(carries ? { ...reply, buffers } : reply);
-    if (reply.kind === "page" || reply.kind === "error") fetcher.receive(reply, buffers);
-    if (reply.kind === "window" || reply.kind === "error") readState().matrix.far?.receive(reply, buffers);
-  };
-  const wantMissing = () => {
-    const { missing } = readState();
-    if (missing !== null && missing !== fetcher.awaited()) fetcher.want(missing);
-  };
-  model.on("msg:custom", receive);
-  const listeners = DRAWN.map((name) => {
-    const listener = () => {
-      if (name === "_values" || name === "_selectors") fetcher.reset();
-      if (name === "position") wantMissing();
-      if (unsaved.has(name) && model.get(name) !== unsaved.get(name))
-        model.set(name, unsaved.get(name) as never);
-      else changed();
-    };
-    model.on(`change:${name}`, listener);
-    return () => model.off(`change:${name}`, listener);
-  });
-
-  return {
-    change,
-    turn(page) {
-      if (readState().pages.at(page) === null) return fetcher.want(page);
-      fetcher.drop();
-      turnNow(page, null);
-    },
-    lookAhead() {
-      const { pages, page } = readState();
-      wantMissing();
-      fetcher.ahead(neighbours(pages.selectors, page, selectorBetween(pages.selectors, page, page)));
-    },
-    awaited: () => ({ page: fetcher.awaited(), trouble: fetcher.trouble() }),
-    select(cells) {
-      const { matrix } = readState();
-      write(
-        "selection",
-        cells.map((cell) => [
-          matrix.layers.at(Math.floor(cell / matrix.columns)),
-          String(matrix.components.at(cell % matrix.columns)),
-        ]),
-      );
-      saveSoon();
-    },
-    send(request) {
-      model.send(request);
-    },
-    ask: requests.ask,
-    stop() {
-      for (const remove of listeners) remove();
-      model.off("msg:custom", receive);
-      fetcher.stop();
-      readState().matrix.far?.stop();
-      requests.stop();
-      if (timer !== null) {
-        clearTimeout(timer);
-        save();
-      }
-    },
   };
 }

@@ -1,12 +1,41 @@
 /** The whole of a large matrix in blocks, which is here before its cells. */
+import type { ErrorReply, WindowReply } from "./messages.ts";
 import type { PaintedCells } from "./raster.ts";
-import type { Window } from "./windows.ts";
+import { type Aggregate, blocksOf, type Window } from "./windows.ts";
 
 export interface Overview {
   /** Means of the blocks. */
   readonly cells: PaintedCells;
   readonly rowFactor: number;
   readonly columnFactor: number;
+}
+
+/** The cells of a large matrix: those that are here, and coarse ones in the place of others. */
+export interface FarCells {
+  /** Another overview of the same cells: more of it has been read. */
+  look(overview: Overview): void;
+  /** The blocks that a window touches, coarse where they are not here; these are asked for. */
+  window(
+    window: Window,
+    rowFactor: number,
+    columnFactor: number,
+    aggregate: Aggregate,
+    center: number,
+  ): PaintedCells;
+  /** The value of a cell, undefined where it is not here; NaN where absent. */
+  at(row: number, column: number): number | undefined;
+  /** All cells; null while some are not here. */
+  whole(): PaintedCells | null;
+  /** Another one whenever something has arrived. */
+  version(): number;
+  /** What keeps cells from arriving, in words; "" where nothing does. */
+  trouble(): string;
+  /** Share of all cells that are here, where all of them are to come; null where they are not. */
+  progress(): number | null;
+  /** Ask for no more cells than have arrived. */
+  cancel(): void;
+  receive(reply: WindowReply | ErrorReply, buffers: readonly DataView[]): void;
+  stop(): void;
 }
 
 /** Blocks of any level as the overview shows their middle. */
@@ -55,4 +84,24 @@ export function overlay(
     if (tile.absent === null) made.absent.fill(0, to + left, to + right);
     else made.absent.set(tile.absent.subarray(from + left, from + right), to + left);
   }
+}
+
+/** Nothing but the overview, as long as nobody is there who asks for cells. */
+export function overviewAlone(shape: { readonly rows: number; readonly columns: number }): FarCells {
+  let overview: Overview;
+  return {
+    look(next) {
+      overview = next;
+    },
+    window: (window, rowFactor, columnFactor) =>
+      coarse(overview, blocksOf(shape, window, rowFactor, columnFactor), rowFactor, columnFactor),
+    at: () => undefined,
+    whole: () => null,
+    version: () => 0,
+    trouble: () => "",
+    progress: () => null,
+    cancel() {},
+    receive() {},
+    stop() {},
+  };
 }

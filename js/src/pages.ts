@@ -73,22 +73,6 @@ export function placesAt(selectors: readonly Selector[], page: number): number[]
   return places;
 }
 
-export function positionAt(selectors: readonly Selector[], page: number): Position {
-  const places = placesAt(selectors, page);
-  return Object.fromEntries(selectors.map(({ dim, labels }, order) => [dim, labels.at(places[order]!)]));
-}
-
-/** The page at another place along one selector. */
-export function turnedTo(
-  selectors: readonly Selector[],
-  page: number,
-  selector: number,
-  place: number,
-): number {
-  const stride = pageCount(selectors.slice(selector + 1));
-  return page + (place - placesAt(selectors, page)[selector]!) * stride;
-}
-
 /** The pages whose numbers may share a scale with one: all, or where metrics differ, those of its metric. */
 export function alikePages(selectors: readonly Selector[], page: number): number[] {
   const every = Array.from({ length: pageCount(selectors) }, (_, other) => other);
@@ -98,36 +82,10 @@ export function alikePages(selectors: readonly Selector[], page: number): number
   return every.filter((other) => placesAt(selectors, other)[titled] === place);
 }
 
-/** The pages before and after one, along a selector; those that there are, the next one first. */
-export function neighbours(selectors: readonly Selector[], page: number, selector: number): number[] {
-  const place = placesAt(selectors, page)[selector];
-  if (place === undefined) return []; // no selectors
-  return [place + 1, place - 1]
-    .filter((other) => other >= 0 && other < selectors[selector]!.labels.length)
-    .map((other) => turnedTo(selectors, page, selector, other));
-}
-
-/** The selector along which two pages differ; the last of several places where there is none. */
-export function selectorBetween(selectors: readonly Selector[], from: number, to: number): number {
-  const before = placesAt(selectors, from);
-  const differing = placesAt(selectors, to).findIndex((place, order) => place !== before[order]);
-  if (differing >= 0) return differing;
-  return selectors.reduce((found, { labels }, order) => (labels.length > 1 ? order : found), 0);
-}
-
 /** Title and units of a page where they follow it; null where they do not differ from page to page. */
 export function pageTexts(selectors: readonly Selector[], page: number): readonly [string, string] | null {
   const titled = selectors.findIndex(({ texts }) => texts.length > 0);
   return titled < 0 ? null : selectors[titled]!.texts[placesAt(selectors, page)[titled]!]!;
-}
-
-/** A title with the position of a page, for pictures without selectors; twin of Pages.caption in pages.py. */
-export function pageCaption(selectors: readonly Selector[], page: number, title: string): string {
-  const places = placesAt(selectors, page);
-  const said = selectors.flatMap(({ dim, labels, texts }, order) =>
-    labels.length > 1 && texts.length === 0 ? [`${dim} ${labels.at(places[order]!)}`] : [],
-  );
-  return [title, ...said].filter((part) => part !== "").join(", ");
 }
 
 /** Pages from a source of matrices, each made once. */

@@ -2,8 +2,8 @@
 import type { Figure } from "./figure.ts";
 import { exactNumber } from "./format.ts";
 import { parameterName } from "./labels.ts";
-import { positionAt } from "./pages.ts";
 import { exactPattern, moduleName } from "./pattern.ts";
+import { positionAt } from "./turning.ts";
 
 /** A leading character that a spreadsheet would take for a formula (OWASP, CSV injection). */
 const FORMULA_START = /^[=+\-@\t\r]/;

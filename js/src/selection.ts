@@ -2,6 +2,9 @@
 
 export type CellId = number;
 
+/** Twin of MOST_SELECTED in choices.py: more cells than this are not sent as labels. */
+export const MOST_SELECTED = 100_000;
+
 /** All cells of the rectangle that two corners span, row by row; corners are positions among the shown ones. */
 export function rectangle(
   rows: Int32Array,

@@ -1,6 +1,6 @@
 /** The widget in a saved page: no kernel, no host; the state lies in the page as JSON. */
 import { localModel } from "./local.ts";
-import type { Model } from "./model.ts";
+import type { Model } from "./traits.ts";
 
 type Packed = Record<string, unknown>;
 

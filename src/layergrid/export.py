@@ -8,7 +8,7 @@ import hashlib
 import html
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -241,22 +241,23 @@ def _color_bar(ax: Axes, part: Matrix, view: View) -> None:
         spine.set_visible(False)
 
 
-def html_page(state: dict[str, Any], module: str, title: str) -> str:
+def html_page(state: dict[str, Any], scripts: Sequence[str], title: str) -> str:
     """The interactive grid as one HTML file that needs no kernel and no network.
 
     Parameters
     ----------
     state : traits of the grid by name, bytes as bytes
-    module : text of the browser bundle, which finds the state in the page and draws it (js/src/standalone.ts)
+    scripts : modules, of which the last one finds the state in the page and draws it (js/src/standalone.ts)
     title : of the page
 
-    The page's content security policy lets only that very module run, by its hash, and nothing be fetched:
-    ``default-src 'none'``, ``script-src`` the hash, styles inline, pictures of its own making.
+    The page's content security policy lets only those very modules run, by their hashes, and nothing be fetched:
+    ``default-src 'none'``, ``script-src`` the hashes, styles inline, pictures of its own making.
     """
-    if "</script" in module.lower():
+    if any("</script" in script.lower() for script in scripts):
         raise ValueError("the bundle holds '</script', which would end it early in a page")
-    digest = base64.b64encode(hashlib.sha256(module.encode()).digest()).decode("ascii")
-    policy = f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data: blob:"
+    hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    policy = f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:"
+    modules = "\n".join(f'<script type="module">{script}</script>' for script in scripts)
     # ASCII only, so that lone surrogates and line separators travel; no "<", so that no text ends the script.
     data = json.dumps(_plain(state), ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
     heading = html.escape(title or "layergrid").encode("ascii", "xmlcharrefreplace").decode("ascii")
@@ -276,10 +277,14 @@ body {{ margin: 16px; background: #fff; }}
 <body>
 <main id="layergrid"></main>
 <script type="application/json" id="layergrid-state">{data}</script>
-<script type="module">{module}</script>
+{modules}
 </body>
 </html>
 """
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
 
 
 def _plain(state: dict[str, Any]) -> dict[str, Any]:

@@ -177,7 +177,8 @@ class LayerGrid(anywidget.AnyWidget):
 
     # The module for the page, and the code that it may need; see `layergrid.bundle.Modules`.
     _esm = t.Any().tag(sync=True)
-    _code = t.Bytes().tag(sync=True)
+    _picture_code = t.Bytes().tag(sync=True)
+    _surroundings_code = t.Bytes().tag(sync=True)
 
     # To the page only. float32 or float64 (`_dtype`), little-endian, row-major, of shape `_shape`; layer 0 first.
     _values = t.Bytes().tag(sync=True)
@@ -273,7 +274,6 @@ class LayerGrid(anywidget.AnyWidget):
                 raise t.TraitError(f"{name} must be finite, got {limit:g}")
         low, high, middle = self._pages.domain(0, scale_over, vmin, vmax)
         texts = {"title": title, "units": units}
-        module, code = _MODULES.next()
         self._panel = Panel(
             matrix,
             wanted=insights,
@@ -303,10 +303,9 @@ class LayerGrid(anywidget.AnyWidget):
                 _fitted=vmin is None and vmax is None and center is None,
                 _follows=[name for name, text in texts.items() if text is None],
                 _findings=self._panel.state(),
-                _esm=module,
-                _code=code,
                 _tensor=self._told_tensor(),
                 _opens=self._source is not None or (matrix.source != "" and matrix.parameters is not None),
+                **_MODULES.next(),
                 **traits,
             )
         self.on_msg(self._receive)
@@ -498,7 +497,7 @@ class LayerGrid(anywidget.AnyWidget):
             state = self.page_state()
             if self._held not in (ALL_PAGES, self._page):
                 state |= packed_page(self._pages, self._page)
-            page = export.html_page(state, bundle.code(), self.title)
+            page = export.html_page(state, bundle.scripts(), self.title)
             path.write_text(page, encoding="utf-8")
         else:
             export.save(*self._pictured(), path)
@@ -776,5 +775,5 @@ _MODULES = bundle.Modules()
 _PAGE_STATE = (
     frozenset(LayerGrid.class_trait_names(sync=True))
     - frozenset(anywidget.AnyWidget.class_trait_names(sync=True))
-    - {"_esm", "_code"}
+    - {"_esm", "_picture_code", "_surroundings_code"}
 )

@@ -194,6 +194,12 @@ class Grid:
         self.tab_stop = root.locator("[role=grid]")
 
     def wait_until_drawn(self) -> Grid:
+        """Until the picture is painted, and what stands around it is there."""
+        self.wait_until_painted()
+        self.root.locator("[role=grid][aria-activedescendant]").wait_for(state="attached")
+        return self
+
+    def wait_until_painted(self) -> Grid:
         """Until the picture holds pixels that are not transparent."""
         self.cells.wait_for(state="attached")
         self.page.wait_for_function(

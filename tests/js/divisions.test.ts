@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cellFacts } from "../../js/src/cell.ts";
-import { openedTensor, partAt, partsInView, partText, thinned } from "../../js/src/divisions.ts";
+import { partAt, partsInView, partText, thinned } from "../../js/src/divisions.ts";
 import { figureMaker } from "../../js/src/figure.ts";
 import { stateOf } from "./fake.ts";
 
@@ -99,7 +99,7 @@ test("where parts are many each n-th of all is kept, so that the view may move",
 });
 
 test("a grid of no tensor has none", () => {
-  assert.equal(openedTensor({}), null);
-  assert.equal(openedTensor(undefined), null);
-  assert.equal(openedTensor(tensor), tensor);
+  assert.equal(stateOf({ _tensor: {} }).tensor, null);
+  assert.equal(stateOf().tensor, null);
+  assert.equal(stateOf({ _tensor: tensor }).tensor, tensor);
 });

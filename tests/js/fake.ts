@@ -1,9 +1,12 @@
 /** A model, a state and a layout for tests. */
+import { bindModel } from "../../js/src/binding.ts";
+import { createExchange, type Exchange } from "../../js/src/exchange.ts";
 import type { GroupRun } from "../../js/src/labels.ts";
 import { blockLength, blockStarts, gridLayout, SMALLEST_ROW } from "../../js/src/layout.ts";
-import type { Model, State, Traits } from "../../js/src/model.ts";
-import { stateReader } from "../../js/src/model.ts";
+import { type State, stateReader } from "../../js/src/model.ts";
+import { overviewAlone } from "../../js/src/overview.ts";
 import { pageModel } from "../../js/src/standalone.ts";
+import type { Model, Traits } from "../../js/src/traits.ts";
 
 export const bytesOf = (numbers: Float32Array | Float64Array | Uint8Array) =>
   new DataView(numbers.buffer, numbers.byteOffset, numbers.byteLength);
@@ -24,6 +27,8 @@ export function traits(changes: Partial<Traits> = {}): Traits {
     origin: "lower",
     title: "",
     units: "",
+    _picture_code: new DataView(new ArrayBuffer(0)),
+    _surroundings_code: new DataView(new ArrayBuffer(0)),
     _values: bytesOf(Float32Array.of(0, 1, 2, 3, 4, 5)),
     _dtype: "f4",
     _shape: [2, 3],
@@ -71,6 +76,20 @@ export function fakeModel(changes: Partial<Traits> = {}): FakeModel {
     for (const listener of heard) listener(content, buffers);
   };
   return Object.assign(model, { saved, sent, receive });
+}
+
+/** All that stands between a model and its view; `changed` runs when there is something else to draw. */
+export function joined(model: Model, changed: () => void = () => {}) {
+  let exchange: Exchange | null = null;
+  const read = stateReader(model, () => exchange?.farMaker ?? overviewAlone);
+  const binding = bindModel(model, read, changed);
+  const made = createExchange(model, read, binding.change, changed);
+  exchange = made;
+  const stop = () => {
+    made.stop();
+    binding.stop();
+  };
+  return { read, binding, exchange: made, stop };
 }
 
 export const stateOf = (changes: Partial<Traits> = {}): State => stateReader(fakeModel(changes))();

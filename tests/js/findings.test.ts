@@ -96,11 +96,13 @@ test("the count says of how many and about what", () => {
   assert.equal(countText(12, 12, "layer 0, q"), "12 findings about layer 0, q");
 });
 
-test("findings are part of the state; a state saved before there were any has none", () => {
+test("findings travel with the state; a state saved before there were any has none", () => {
   const page = { status: "ready", findings: [{ ...trend, boxes: [0, 1, 0, 0] }], more: 2, notes: ["one"] };
   const { findings } = stateOf({ _findings: { large: true, pages: { 0: page } } });
-  assert.deepEqual(findings, { status: "ready", message: "", findings: [trend], more: 2, notes: ["one"] });
-  assert.equal(stateOf({ _findings: undefined as never }).findings.status, "off");
+  assert.deepEqual(unpackFindings(findings, 0, 2, 3), {
+    ...{ status: "ready", message: "", findings: [trend], more: 2, notes: ["one"] },
+  });
+  assert.equal(unpackFindings(stateOf({ _findings: undefined as never }).findings, 0, 2, 3).status, "off");
 });
 
 test("findings are those of the shown page, and of a page not yet analysed nothing is known", () => {

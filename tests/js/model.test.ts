@@ -1,24 +1,7 @@
 import assert from "node:assert/strict";
-import { mock, test } from "node:test";
-import { bindModel, readNumbers, stateReader, unpackBits } from "../../js/src/model.ts";
-import { bytesOf, fakeModel } from "./fake.ts";
-
-test("numbers are read at any offset of a buffer", () => {
-  const bytes = new Uint8Array(17);
-  bytes.set(new Uint8Array(Float32Array.of(1.5, -0).buffer), 1);
-  const read = readNumbers(new DataView(bytes.buffer, 1, 8), "f4");
-  assert.equal(read[0], 1.5);
-  assert.ok(Object.is(read[1], -0));
-  assert.equal(readNumbers(bytesOf(Float64Array.of(1 / 3)), "f8")[0], 1 / 3);
-});
-
-test("bits are unpacked from the least significant on; no bytes mean none set", () => {
-  assert.deepEqual(
-    [...unpackBits(new DataView(Uint8Array.of(0b101, 1).buffer), 9)!],
-    [1, 0, 1, 0, 0, 0, 0, 0, 1],
-  );
-  assert.equal(unpackBits(new DataView(new ArrayBuffer(0)), 9), null);
-});
+import { test } from "node:test";
+import { stateReader } from "../../js/src/model.ts";
+import { bytesOf, fakeModel, joined } from "./fake.ts";
 
 test("the state has rows, columns and selection as positions", () => {
   const model = fakeModel({
@@ -60,69 +43,6 @@ test("an unknown map without colors and an unknown scale fall back", () => {
   assert.equal(state.diverging, false);
 });
 
-test("a change is saved at once, then at most every 60 ms, the last value always", () => {
-  mock.timers.enable({ apis: ["setTimeout"] });
-  let now = 0;
-  mock.method(performance, "now", () => now);
-  const model = fakeModel();
-  let drawn = 0;
-  const binding = bindModel(model, stateReader(model), () => drawn++);
-  binding.change({ vmax: 6 });
-  assert.deepEqual(
-    model.saved.map((state) => state.vmax),
-    [6],
-  );
-  for (let i = 0; i < 10; i++) binding.change({ vmax: 7 + i });
-  assert.equal(model.saved.length, 1);
-  now = 60;
-  mock.timers.tick(60);
-  assert.deepEqual(
-    model.saved.map((state) => state.vmax),
-    [6, 16],
-  );
-  assert.equal(drawn, 11);
-  mock.timers.reset();
-  mock.restoreAll();
-});
-
-test("an echo of an older value does not make a dragged slider jump", () => {
-  mock.timers.enable({ apis: ["setTimeout"] });
-  const model = fakeModel();
-  const binding = bindModel(model, stateReader(model), () => {});
-  binding.change({ vmax: 6 });
-  binding.change({ vmax: 8 }); // not saved yet
-  model.set("vmax", 6); // the echo
-  assert.equal(model.get("vmax"), 8);
-  binding.stop();
-  mock.timers.reset();
-});
-
-test("what waits is saved when the view goes, and nothing is heard afterwards", () => {
-  const model = fakeModel();
-  let drawn = 0;
-  const binding = bindModel(model, stateReader(model), () => drawn++);
-  binding.change({ vmax: 6 });
-  binding.change({ vmax: 7 });
-  binding.stop();
-  assert.equal(model.saved.at(-1)!.vmax, 7);
-  const before = drawn;
-  model.set("vmin", -1);
-  assert.equal(drawn, before);
-});
-
-test("selected cells travel as labels, clicks as positions", () => {
-  const model = fakeModel();
-  const binding = bindModel(model, stateReader(model), () => {});
-  binding.select([0, 5]);
-  assert.deepEqual(model.get("selection"), [
-    [0, "attn.q"],
-    [1, "mlp.up"],
-  ]);
-  binding.send({ kind: "click", row: 0, column: 0 });
-  assert.deepEqual(model.sent, [{ kind: "click", row: 0, column: 0 }]);
-  binding.stop();
-});
-
 /** 1100 x 1000 cells of which the overview is here, in blocks of 100 x 100. */
 const farModel = (whole: "f4" | "") =>
   fakeModel({
@@ -136,7 +56,7 @@ const farModel = (whole: "f4" | "") =>
 
 test("a matrix whose cells are elsewhere is its overview, and asks for what is in view", () => {
   const model = farModel("");
-  const { matrix } = stateReader(model)();
+  const { matrix } = joined(model).read();
   assert.deepEqual([matrix.rows, matrix.columns, matrix.values.length], [1100, 1000, 0]);
   assert.equal(matrix.far!.overview.cells.values[12], 12);
   matrix.far!.window({ top: 0, bottom: 1, left: 0, right: 1 }, 1, 1, "mean", 0);
@@ -152,8 +72,7 @@ test("a matrix whose cells are elsewhere is its overview, and asks for what is i
 test("once all cells have arrived, the matrix is like any other", () => {
   const model = farModel("f4");
   let changes = 0;
-  const read = stateReader(model, () => changes++);
-  const binding = bindModel(model, read, () => {});
+  const { read, stop } = joined(model, () => changes++);
   read().matrix.far!.window({ top: 0, bottom: 1, left: 0, right: 1 }, 1, 1, "mean", 0);
   const asked = () => model.sent as { id: number; top: number; bottom: number }[];
   for (let at = 0; at < asked().length; at++) {
@@ -166,15 +85,28 @@ test("once all cells have arrived, the matrix is like any other", () => {
   const { matrix } = read();
   assert.equal(matrix.far, null);
   assert.equal(matrix.values[1_099_999], 1_099_999);
-  binding.stop();
+  stop();
 });
 
 test("an overview of which more has been read keeps the cells that are here", () => {
   const model = farModel("");
-  const read = stateReader(model);
+  const { read } = joined(model);
   const before = read().matrix.far!;
   model.set("_values", bytesOf(new Float32Array(110).fill(7)));
   const after = read().matrix.far!;
   assert.equal(after.overview.cells.values[0], 7);
   assert.equal(after.window, before.window);
+});
+
+test("as long as nobody asks for cells, a large matrix is its overview", () => {
+  const model = farModel("f4");
+  const far = stateReader(model)().matrix.far!;
+  const { values } = far.window({ top: 100, bottom: 102, left: 999, right: 1000 }, 1, 1, "mean", 0);
+  assert.deepEqual([...values], [19, 19]);
+  assert.deepEqual([far.at(0, 0), far.whole(), far.progress(), far.version()], [undefined, null, null, 0]);
+  assert.equal(far.trouble(), "");
+  far.receive({ kind: "error", id: 1, message: "" }, []);
+  far.cancel();
+  far.stop();
+  assert.deepEqual(model.sent, []);
 });

@@ -1,18 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bindModel, stateReader } from "../../js/src/model.ts";
+import { stateReader } from "../../js/src/model.ts";
 import {
   alikePages,
   fittedDomain,
   pageAt,
-  pageCaption,
   pageTexts,
   placesAt,
-  positionAt,
-  turnedTo,
   unpackSelectors,
 } from "../../js/src/pages.ts";
-import { bytesOf, fakeModel } from "./fake.ts";
+import { pageCaption, positionAt, turnedTo } from "../../js/src/turning.ts";
+import { bytesOf, fakeModel, joined } from "./fake.ts";
 
 const SELECTORS = unpackSelectors([
   {
@@ -129,15 +127,15 @@ test("a page that is not here leaves the old one in sight", () => {
 
 test("turning the page takes a domain that fits along, and leaves one set by hand", () => {
   const model = steps();
-  const binding = bindModel(model, stateReader(model), () => {});
-  binding.turn(2);
+  const { binding, exchange, stop } = joined(model);
+  exchange.turn(2);
   assert.deepEqual(model.get("position"), { step: 400 });
   assert.deepEqual([model.get("vmin"), model.get("vmax")], [20, 21]);
   binding.change({ vmax: 50 });
   assert.equal(model.get("_fitted"), false);
-  binding.turn(1);
+  exchange.turn(1);
   assert.deepEqual([model.get("vmin"), model.get("vmax")], [20, 50]);
-  binding.stop();
+  stop();
 });
 
 test("over all pages the domain is the same on each", () => {

@@ -2,26 +2,15 @@
 import { element } from "../dom.ts";
 import type { Figure } from "../figure.ts";
 import { shorten } from "../format.ts";
-import { CHARACTER_WIDTH, columnHeader } from "../header.ts";
+import { columnHeader } from "../header.ts";
 import { rowLabelStep, spanOfCell } from "../layout.ts";
 import type { Spans } from "../raster.ts";
-
-const LONGEST_ROW_LABEL = 18;
+import { LONGEST_ROW_LABEL } from "../room.ts";
 
 export interface Axes {
   readonly rows: HTMLElement;
   readonly columns: HTMLElement;
   draw(figure: Figure): void;
-}
-
-/** CSS width that the layer labels need. */
-export function rowAxisWidth(figure: Pick<Figure, "rows" | "state">): number {
-  const { layers, axes } = figure.state.matrix;
-  const step = Math.max(1, Math.floor(figure.rows.length / 200));
-  let longest = axes[0].length;
-  for (let at = 0; at < figure.rows.length; at += step)
-    longest = Math.max(longest, Math.min(LONGEST_ROW_LABEL, String(layers.at(figure.rows[at]!)).length));
-  return Math.ceil(longest * CHARACTER_WIDTH) + 12;
 }
 
 export function createAxes(): Axes {

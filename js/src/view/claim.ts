@@ -17,7 +17,8 @@ export interface ClaimActions {
 
 export interface ClaimView {
   readonly root: HTMLElement;
-  draw(state: State): void;
+  /** `wanted`: whether findings are, and so claims. */
+  draw(state: State, wanted: boolean): void;
 }
 
 export function createClaim(actions: ClaimActions): ClaimView {
@@ -108,9 +109,9 @@ export function createClaim(actions: ClaimActions): ClaimView {
   say(actions.hasKernel ? "" : "Checking a claim needs the kernel, and a saved page has none.");
   return {
     root,
-    draw(next) {
+    draw(next, wanted) {
       state = next;
-      toggle(root, next.findings.status !== "off");
+      toggle(root, wanted);
       if (matrix !== next.matrix) {
         // An answer is about the values that it was asked of.
         if (matrix !== null && actions.hasKernel && !answer.hidden) clear();

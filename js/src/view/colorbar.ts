@@ -2,18 +2,17 @@
 import { element, setAttributes, sizeCanvas, svg, toggle } from "../dom.ts";
 import type { Figure } from "../figure.ts";
 import { numberFormat, tickFormat } from "../format.ts";
-import type { Changes } from "../model.ts";
 import { paletteIndex } from "../raster.ts";
+import { BAR_WIDTH, HISTOGRAM_WIDTH } from "../room.ts";
 import type { Scale } from "../scale.ts";
 import { histogram } from "../statistics.ts";
 import { scaleTicks } from "../ticks.ts";
+import type { Changes } from "../traits.ts";
 
 type End = "low" | "center" | "high";
 const ENDS: readonly End[] = ["low", "center", "high"];
 const TRAIT = { low: "vmin", center: "center", high: "vmax" } as const;
 
-const BAR_WIDTH = 16;
-const HISTOGRAM_WIDTH = 44;
 const BIN_HEIGHT = 4;
 const TICK_ROOM = 60;
 const LEAST_HEIGHT = 132; // below this, three handles do not stand apart
@@ -177,11 +176,6 @@ export function createColorbar(change: (changes: Changes) => void): Colorbar {
       dragging = null;
     },
   };
-}
-
-/** Width of the bar with its ticks, and with the histogram if there is room. */
-export function colorbarWidth(tickCharacters: number, withHistogram: boolean): number {
-  return BAR_WIDTH + 10 + Math.ceil(tickCharacters * 6.8) + (withHistogram ? HISTOGRAM_WIDTH + 2 : 0);
 }
 
 function barHeight({ layout }: Figure): number {

@@ -1,7 +1,7 @@
 /** Files from the page: the picture with its labels and color bar, and the table. */
 import type { Figure } from "../figure.ts";
-import { pageCaption } from "../pages.ts";
 import { csvTable } from "../save.ts";
+import { pageCaption } from "../turning.ts";
 
 const MARGIN = 16;
 

@@ -32,7 +32,7 @@ export interface FindingsActions {
 
 export interface FindingsView {
   readonly root: HTMLElement;
-  draw(state: State): void;
+  draw(state: State, findings: Findings): void;
   destroy(): void;
 }
 
@@ -46,7 +46,7 @@ export function createFindings(actions: FindingsActions): FindingsView {
   });
   const list = element("ul", "layergrid-findings-list");
   const note = element("p", "layergrid-findings-note");
-  const request = button("layergrid-link", "", "", () => ask(state!.findings));
+  const request = button("layergrid-link", "", "", () => ask(findings!));
   const root = element(
     "div",
     "layergrid-findings",
@@ -58,6 +58,7 @@ export function createFindings(actions: FindingsActions): FindingsView {
   );
 
   let state: State | null = null;
+  let findings: Findings | null = null;
   let listed: readonly Finding[] = [];
   /** The selection that the list is not narrowed to, as the reader has asked for all. */
   let ignored: readonly CellId[] | null = null;
@@ -69,7 +70,7 @@ export function createFindings(actions: FindingsActions): FindingsView {
   let standing: readonly Finding[] = [];
 
   const redraw = () => {
-    if (state !== null) render(state);
+    if (state !== null) render(state, findings!);
   };
   const ask = (findings: Findings) => {
     asked = findings;
@@ -163,7 +164,7 @@ export function createFindings(actions: FindingsActions): FindingsView {
       ),
   );
 
-  const render = ({ findings, selection, matrix, rows, columns }: State) => {
+  const render = ({ selection, matrix, rows, columns }: State, findings: Findings) => {
     toggle(root, findings.status !== "off");
     if (findings.status === "off") return;
     const all = findings.findings;
@@ -234,11 +235,11 @@ export function createFindings(actions: FindingsActions): FindingsView {
 
   return {
     root,
-    draw(next) {
-      if (next.findings !== state?.findings) problem = "";
-      state = next;
-      render(next);
-      askOnceQuiet(next.findings);
+    draw(next, found) {
+      if (found !== findings) problem = "";
+      [state, findings] = [next, found];
+      render(next, found);
+      askOnceQuiet(found);
     },
     destroy() {
       clearTimeout(timer);

@@ -4,7 +4,7 @@ import { element, toggle } from "../dom.ts";
 import type { Figure, Shown } from "../figure.ts";
 import { blockText, counted, numberFormat } from "../format.ts";
 import type { Scale } from "../scale.ts";
-import { DARK_INK, drawMark, LIGHT_INK } from "./picture.ts";
+import { DARK_INK, drawMark, LIGHT_INK } from "./marks.ts";
 
 const SWATCH = 14;
 const COUNTED_AT_ONCE = 50_000;

@@ -2,11 +2,10 @@
 import { element, sizeCanvas, toggle } from "../dom.ts";
 import type { Figure } from "../figure.ts";
 import { remembered } from "../remember.ts";
+import { MARGIN } from "../room.ts";
 import { peaksOf, toldText } from "../summary.ts";
 
-/** CSS px of a profile, with the gap between it and the picture. */
-export const MARGIN = 40;
-const GAP = 6;
+const GAP = 6; // CSS px, as in style.css
 
 export interface Margins {
   readonly parts: readonly HTMLElement[];

@@ -5,13 +5,8 @@ import type { Box } from "../findings.ts";
 import { spanOfCell } from "../layout.ts";
 import type { Spans } from "../raster.ts";
 import type { CellId } from "../selection.ts";
+import type { Spot } from "./aim.ts";
 import { createDivisions } from "./divisions.ts";
-
-/** Positions of a cell among those in view. */
-export interface Spot {
-  readonly row: number;
-  readonly column: number;
-}
 
 export interface Outlined {
   readonly hover: Spot | null;

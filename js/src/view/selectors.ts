@@ -2,7 +2,8 @@
 import { button, element, menu, setAttributes, setText, toggle } from "../dom.ts";
 import { shorten } from "../format.ts";
 import type { State } from "../model.ts";
-import { placesAt, type Selector, turnedTo } from "../pages.ts";
+import { placesAt, type Selector } from "../pages.ts";
+import { turnedTo } from "../turning.ts";
 
 const LONGEST_LABEL = 28;
 const CHARACTER_WIDTH = 7.2;

@@ -1,8 +1,9 @@
 /** What a tensor holds: distribution, quantiles, metrics, largest entries, singular values; read when asked for. */
+import { readNumbers } from "../cells.ts";
 import { button, element, setText, svg, toggle } from "../dom.ts";
 import { counted } from "../format.ts";
 import type { SpectrumReply, SummaryReply } from "../messages.ts";
-import { type Matrix, readNumbers, type State } from "../model.ts";
+import type { Matrix, State } from "../model.ts";
 import { fallingPath, logHeights, toldText } from "../summary.ts";
 import { createAsking } from "./asking.ts";
 

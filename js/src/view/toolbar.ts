@@ -3,11 +3,12 @@ import { COLORMAPS } from "../colormap.ts";
 import { button, element, menu, setText, toggle } from "../dom.ts";
 import type { Figure } from "../figure.ts";
 import { blockText, counted, numberFormat } from "../format.ts";
-import { type Changes, fittingLimits } from "../model.ts";
+import { fittingLimits } from "../limits.ts";
 import { fittedDomain } from "../pages.ts";
 import { COPY_FORMATS, type CopyFormat } from "../save.ts";
 import { SCALE_KINDS, type ScaleKind } from "../scale.ts";
 import { quantile } from "../statistics.ts";
+import type { Changes } from "../traits.ts";
 import { AGGREGATES, type Aggregate } from "../windows.ts";
 import { movedLimit } from "./colorbar.ts";
 
