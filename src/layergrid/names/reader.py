@@ -60,6 +60,8 @@ _NORM_BLOCK = re.compile(rules.NORM_BLOCKS)
 _CROSS_LIST = re.compile(rules.CROSS_LISTS)
 _EXPERTS = re.compile(rules.EXPERT_LISTS)
 _SHARED = re.compile(rules.SHARED_EXPERTS)
+_INSIDE_PARAMETER = re.compile(rules.INSIDE_PARAMETER)
+_EXPERT_KIND = re.compile(rules.EXPERT_KINDS)
 _KIND_SUFFIX = re.compile(rf"(?P<part>.+)_(?P<kind>{rules.KIND_SUFFIXES})")
 _BIAS_PREFIX = re.compile(r"(?P<kind>b)_(?P<part>q|k|v|o|in|out)")
 
@@ -98,7 +100,7 @@ def read(name: str, lists: Set[tuple[str, ...]] = frozenset()) -> Reading | None
     if part.component in rules.BY_STAGE and block.nested == rules.BY_STAGE_LISTS:
         stack, layer, stages = [*stack[:-1], "stage"], stages[-1], ()
     component = part.component
-    if not part.place and component.startswith("attn.") and _CROSS_LIST.fullmatch(block.path[-1]):
+    if component.startswith("attn.") and _CROSS_LIST.fullmatch(block.path[-1]) and not part.name.startswith("self"):
         component = "cross_" + component
     address = Address(".".join(stack), layer, component, part.expert, flags, part.name)
     return Reading(address, block.path, block.nested, stages, part.place, part.module, part.leaf)
@@ -263,16 +265,19 @@ class _Part:
 def _part(inner: tuple[str, ...]) -> _Part | None:
     """The part that the words inside a block name; None where they name nothing."""
     words, flags = _cut_lora(inner)
+    words, numbered = _cut_expert_kind(words)
     words, kind = _cut_kind(words)
     if not words:
         return None
     component, expert, place, leaf, sub, known = _component(words)
+    expert = expert if numbered is None else numbered
     if not known and (match := _KIND_SUFFIX.fullmatch(words[-1]) or _BIAS_PREFIX.fullmatch(words[-1])):
         cut = (*words[:-1], match["part"])
         as_cut = _component(cut)
-        if as_cut[0] in CORE and not _place(match["part"]):  # `ffn_scale` is no scale of a matrix `ffn`
+        # `ffn_scale` is no scale of a matrix `ffn`.
+        if as_cut[0] in CORE and not (_place(match["part"]) and "scale" in match["kind"]):
             component, expert, place, leaf, sub, _ = as_cut
-            words, kind = cut, _kind(match["kind"]) or ""
+            words, kind = cut, _kind(match["kind"]) or kind
     if kind:
         flags |= {kind}
     if expert == "*":
@@ -290,8 +295,18 @@ def _cut_lora(words: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str]]:
     return words, frozenset()
 
 
+def _cut_expert_kind(words: tuple[str, ...]) -> tuple[tuple[str, ...], int | None]:
+    """The words with `weight` for the `weight7` of a part that every expert has, and the expert's index."""
+    within = words[:-2]
+    if words and (match := _EXPERT_KIND.fullmatch(words[-1])) and any(map(_EXPERTS.fullmatch, within)):
+        return (*words[:-1], match["kind"]), int(match["expert"])
+    return words, None
+
+
 def _cut_kind(words: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     """The words without those that say what kind of tensor it is, and that kind's flag."""
+    if len(words) > 1 and _INSIDE_PARAMETER.fullmatch(words[-1]) and _kind(words[-2]) is not None:
+        words = words[:-1]
     if "weight" in words[:-1]:  # `weight.absmax`, `weight.original0`
         at = words.index("weight")
         return words[:at], _kind(words[at + 1]) or words[at + 1]

@@ -21,7 +21,8 @@ BLOCK_LISTS = r"(?:\w*_)?(?:layers?|blocks?|blk|resblocks|h|groups?|stages?)|enc
 
 # Lists that look like blocks and are something else: convolution stems, U-Net stages, heads, norms by layer.
 OTHER_LISTS = (
-    r"\w*(?:conv|norm|embed|embedding|proj|projector|fc|mlp|linear|adapter|pool|head|upsample|downsample|fpn|hidden)"
+    r"\w*(?:conv|norm|embed|embedding|proj|projector|fc|mlp|ffn?|ffw|linear|adapter|pool|head|upsample|downsample|fpn"
+    r"|hidden)"
     r"_(?:layers?|blocks?)|(?:down|mid|up)(?:_blocks?)?|\w*merger\w*"
 )
 
@@ -88,6 +89,12 @@ KINDS: tuple[tuple[str, str], ...] = (
     ),
 )
 
+# What Flax NNX calls the array inside of a parameter: `kernel.value`.
+INSIDE_PARAMETER = r"value|raw_value"
+
+# Transformer Engine's grouped experts, `experts.linear_fc1.weight7`.
+EXPERT_KINDS = r"(?P<kind>weight|bias)(?P<expert>\d+)"
+
 # The same at the end of a parameter's own name: `gate_up_proj_bias`, `in_proj_weight`, `down_proj_scales`.
 KIND_SUFFIXES = r"weight|bias|blocks|packed|scales|scale|scale_inv|zeros|zero_point"
 
@@ -103,7 +110,7 @@ ATTENTION = r"(?:attns?|attentions?|mha|mhsa|msa|att)"
 # (place, pattern). The last such word on the way down counts, except that plain attention or experts inside a
 # more special attention leave it as it is (`crossattention.attention.query`, `self_attention.experts`).
 PLACES: tuple[tuple[str, str], ...] = (
-    ("attn", rf"(?!post_)(?:\w*_)?{ATTENTION}(?:_?(?:block|layer|module))?_?\d?|temporal_block"),
+    ("attn", rf"(?!post_)(?:\w*_)?{ATTENTION}(?:_?(?:block|layer|module|cls))?_?\d?|temporal_block"),
     (
         "mlp",
         r"(?:\w*_)?(?:mlp|ffn|ff|ffw|feed_?forward|moe|dense_relu_dense|mlps|ffns)"
@@ -138,7 +145,7 @@ NORM_BLOCKS = r"norm_attn_norm"
 
 # One word that holds place and part, as GGUF, Keras and OLMo write them: `attn_q`, `ffn_gate`, `att_proj`.
 COMPOUNDS: tuple[tuple[str, str], ...] = (
-    ("attn", r"(?:self_|_self_)?(?:attn|attention|att)"),
+    ("attn", r"(?:self_|_self_|img_|txt_)?(?:attn|attention|att)"),
     ("mlp", r"_?(?:ffn|ffw|ff|mlp|feed_?forward|channel_mix)"),
     ("ssm", r"ssm"),
     ("linear_attn", r"time_mix"),
@@ -196,7 +203,7 @@ PARTS: tuple[tuple[str, str, str], ...] = (
     ("mlp", matrix("up|fc1|fc_1|fc_in|c_fc|lin1|lin_1|in|dense1|dense_1|dense_in|expand"), "up"),
     (
         "mlp",
-        r"linear_?1|linear_in|fc|dense_h_to_4h|layer_?1|wi(?:_1)?|w3|v1|fc11|fc1_x|c_fc_1|key|input|0",
+        r"linear_?1|linear_in|fc|dense_h_to_4h|layer_?1|mlp1|wi(?:_1)?|w3|v1|fc11|fc1_x|c_fc_1|key|input|0",
         "up",
     ),
     (
@@ -206,7 +213,7 @@ PARTS: tuple[tuple[str, str, str], ...] = (
     ),
     ("mlp", r"w_in\.w_1|w_1|dense_0|conv_?1|proj_in|proj_1|input_linear|input_dense|linear_fc1", "up"),
     ("mlp", matrix("down|fc2|fc_2|fc_out|c_proj|lin2|lin_2|out|dense2|dense_2|dense_out|proj"), "down"),
-    ("mlp", r"linear_?2|linear_out|linear_fc2|dense_4h_to_h|layer_?2|wo|w2|value|output|linear", "down"),
+    ("mlp", r"linear_?2|linear_out|linear_fc2|dense_4h_to_h|layer_?2|mlp2|wo|w2|value|output|linear", "down"),
     (
         "mlp",
         r"net\.2|net\.3|output(?:_dense)?|output\.dense|w_out|w_2|conv_?2|proj_out|proj_2|output_linear|2",
@@ -255,7 +262,7 @@ PARTS: tuple[tuple[str, str, str], ...] = (
     ("", r"(?:to_)?qkv|qkv_proj|wqkv|query_key_value|queries_keys_values|token_mixer\.qkv", "attn.qkv"),
     ("", r"att_proj", "attn.qkv"),
     ("", r"queries", "attn.q"),
-    ("", r"keys_values", "attn.kv"),
+    ("", r"keys_values|(?:to_)?kv", "attn.kv"),
     ("", r"token_mixer\.proj", "attn.o"),
     (
         "",
@@ -327,6 +334,7 @@ TOGETHER: tuple[tuple[frozenset[str], frozenset[str], dict[str, str]], ...] = (
     ),
     (frozenset({"proj", "gate_layer", "out"}), frozenset(), {"proj": "mlp.up", "gate_layer": "mlp.gate"}),
     (frozenset({"fc1", "fc2", "fc3"}), frozenset(), {"fc1": "mlp.gate", "fc2": "mlp.up", "fc3": "mlp.down"}),
+    (frozenset({"l1", "l2", "l3"}), frozenset(), {"l1": "mlp.gate", "l2": "mlp.up", "l3": "mlp.down"}),
     (
         frozenset({"linear", "linear_v", "linear_1"}),
         frozenset(),

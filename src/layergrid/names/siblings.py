@@ -44,6 +44,8 @@ def settle_layer(tensors: list[Settling]) -> None:
         if place in ("mlp", ""):
             _settle_experts(module)
             _settle_gated(module)
+        if not path and not place:
+            _settle_parallel(module)
     if any(_LINEAR_LAYER_MARK.fullmatch(leaf) for module in modules.values() for leaf in module):
         for (path, place, _), module in modules.items():
             if place == "attn" and not path:
@@ -153,6 +155,21 @@ def _settle_gated(module: Module) -> None:
         if _UP_FIRST.fullmatch(by_component["mlp.up"]):
             for tensor in tensors:
                 tensor.flags.add("up_first")
+
+
+def _settle_parallel(module: Module) -> None:
+    """An "up" that makes queries, keys and values as well, beside a "down" that takes attention's output as well.
+
+    Flux's single blocks run both at once; the two matrices keep their own names.
+    """
+    by_component = {tensors[0].component: leaf for leaf, tensors in module.items()}
+    leaves = [by_component.get("mlp.up", ""), by_component.get("mlp.down", "")]
+    up, down = (matrix_sizes(module.get(leaf, [])) for leaf in leaves)
+    if up and down and up[1] == down[0]:
+        inner = down[1] - up[1]
+        if inner > 0 and up[0] - 3 * up[1] in (inner, 2 * inner):
+            for leaf in leaves:
+                _set(module[leaf], leaf)
 
 
 def _settle_heads(module: Module, width: int | None) -> None:
