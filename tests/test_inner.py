@@ -90,6 +90,20 @@ def test_the_reply_holds_what_the_inner_page_draws(page):
     assert overview[0, 0] == pytest.approx(expected, rel=1e-5)
 
 
+def test_the_page_opens_each_side_of_a_comparison():
+    other = {name: values * 2 for name, values in MODEL.items()}
+    page = Page(LayerGrid([[1.0], [2.0]], components=["mlp.up"], source=(MODEL, other)))
+    sides = {}
+    for number, side in enumerate([None, 0, 1, 2]):
+        page.say(**{"kind": "open", "id": number, "row": 1, "column": 0}, **({} if side is None else {"side": side}))
+        state, _ = page.wait_for(lambda content, number=number: content["id"] == number)
+        sides[side] = state["state"]["_tensor"]["side"]
+        assert state["steps"][0] == "dict to dict"
+    assert sides == {None: 2, 0: 0, 1: 1, 2: 2}
+    page.say(kind="open", id=9, row=1, column=0, side=3)
+    assert "side of a comparison must be an int from 0 to 2" in page.heard[-1][0]["message"]
+
+
 def test_windows_of_the_inner_grid_travel_within_the_messages_of_the_outer_one(page):
     page.open()
     page.inner(1, **WINDOW)
@@ -180,12 +194,12 @@ def test_opening_that_is_stopped_meanwhile_is_answered_and_closed(page, monkeypa
     begun, go = threading.Event(), threading.Event()
     tensor = OpenTensor(readable(LARGE))
 
-    def slow(self, cell, position):
+    def slow(self, cell, position, side):
         begun.set()
         assert go.wait(30)
         return tensor
 
-    monkeypatch.setattr("layergrid.behind.Behind.open", slow)
+    monkeypatch.setattr("layergrid.behind.BehindOne.open", slow)
     page.say(kind="open", id=3, row=0, column=0)
     assert begun.wait(30)
     page.say(kind="cancel", id=3)

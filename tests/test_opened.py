@@ -107,9 +107,14 @@ def test_the_page_is_told_how_the_tensor_is_stored_and_divided(folder):
     grid = LayerGrid(path)
     assert grid.get_state()["_tensor"] == {}
     told = grid.open(0, "attn.q").get_state()["_tensor"]
+    of_cell = dict(map(tuple, told.pop("cell")))
+    assert len(of_cell) == len(grid._pages)
+    assert of_cell[grid.title] == grid.cell(0, "attn.q").value
     assert told == {
         "dtype": "F32",
         "divisions": [{"axis": "row", "starts": [0, 6, 12, 18], "labels": [f"query head {n}" for n in range(4)]}],
+        "models": [],
+        "side": 0,
     }
     output = grid.open(1, "attn.o").get_state()["_tensor"]["divisions"]
     assert [(one["axis"], one["starts"]) for one in output] == [("column", [0, 6, 12, 18])]

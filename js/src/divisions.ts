@@ -1,5 +1,6 @@
 /** Where a matrix is divided: heads of attention, the components of a fused tensor, experts. */
 import { labelStep } from "./layout.ts";
+import type { OpenedTensor } from "./opened.ts";
 import type { Spans } from "./raster.ts";
 
 /** Parts of a matrix along one axis, one after the other. */
@@ -8,13 +9,6 @@ export interface Division {
   /** The first row or column of each part, in order. */
   readonly starts: readonly number[];
   readonly labels: readonly string[];
-}
-
-/** What is known of a tensor before any of it is read. */
-export interface OpenedTensor {
-  /** As stored: "BF16". */
-  readonly dtype: string;
-  readonly divisions: readonly Division[];
 }
 
 /** A part as it lies in view: device pixels, and its place among all parts. */

@@ -57,6 +57,8 @@ export interface OpenRequest {
   readonly id: number;
   readonly row: number;
   readonly column: number;
+  /** Of a comparison: 0 for the first model, 1 for the second, 2 for the difference; missing for the usual one. */
+  readonly side?: number;
 }
 
 /** What a grid and its page say to each other, as ipywidgets has it. */

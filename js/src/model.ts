@@ -1,9 +1,9 @@
 /** The state to draw, read from the traits. */
 import { cellBytes, pageOf, readCells, readNumbers, unpackBits } from "./cells.ts";
 import { arrangeLut, COLORMAPS, makePalette, type Palette, tableLut } from "./colormap.ts";
-import type { OpenedTensor } from "./divisions.ts";
 import type { PackedFindings } from "./findings.ts";
 import { type Label, type Labels, type PackedLabels, type PackedParameters, unpackLabels } from "./labels.ts";
+import type { OpenedTensor } from "./opened.ts";
 import { type FarCells, type Overview, overviewAlone } from "./overview.ts";
 import { makePages, type Pages, pageAt, pageTexts, type Selector, unpackSelectors } from "./pages.ts";
 import { remembered } from "./remember.ts";

@@ -1,9 +1,9 @@
 /** The traits as they travel: their names and types, and which of them are drawn. */
 import type { AnyModel } from "@anywidget/types";
 import type { Dtype } from "./cells.ts";
-import type { OpenedTensor } from "./divisions.ts";
 import type { PackedFindings } from "./findings.ts";
 import type { Label, PackedLabels, PackedParameters } from "./labels.ts";
+import type { OpenedTensor } from "./opened.ts";
 import type { PackedSelector, Position } from "./pages.ts";
 import type { ScaleKind } from "./scale.ts";
 import type { Aggregate } from "./windows.ts";

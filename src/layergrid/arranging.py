@@ -53,6 +53,13 @@ def holds_tensors(x: Any) -> bool:
     return isinstance(x, str | os.PathLike) or callable(getattr(x, "named_parameters", None))
 
 
+def compared_in(data: Any) -> tuple[str, str] | None:
+    """The two models that the result of `layergrid.compare` was made of; None for other data."""
+    attrs = getattr(data, "attrs", None)
+    base, other = (attrs.get(name) for name in ("base", "other")) if isinstance(attrs, Mapping) else (None, None)
+    return (base, other) if isinstance(base, str) and isinstance(other, str) else None
+
+
 def _has_more_dims(x: Any) -> bool:
     """Whether x is labelled, and of more than two dims, or of several metrics."""
     return _is_labelled(x) and (not hasattr(x, "ndim") or x.ndim > 2)

@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from layergrid.cell import Cell
+from layergrid.comparing import Matched, is_adapter, matched
 from layergrid.cube import Coordinate
-from layergrid.opening import OpenTensor, open_cell, open_tensor
+from layergrid.opening import OpenTensor, open_cell, open_difference, open_tensor
 from layergrid.placement import Cell as Place
 from layergrid.placement import place, split
 from layergrid.sources import Source, SourceError, open_source
 from layergrid.sources.source import printable
 
+SIDES = ("base", "other", "difference")
+"""What a cell of a comparison opens; the last by default."""
 
-class Behind:
-    """A model, and which of its tensors, or which part of one, each cell stands for.
 
-    Parameters
-    ----------
-    source : whatever `layergrid.sources.open_source` takes; a text that a scan left of it; None where nothing is known
-    """
+class Behind(Protocol):
+    """Opens the tensors of cells."""
 
-    def __init__(self, source: Any) -> None:
-        self._source = source
-        self._opened: tuple[Source, tuple[Place, ...]] | None = None
-
-    def open(self, cell: Cell, position: Mapping[str, Coordinate]) -> OpenTensor:
+    def open(self, cell: Cell, position: Mapping[str, Coordinate], side: str | None) -> OpenTensor:
         """Open the tensor of a cell.
 
         Parameters
         ----------
         position : label along each dim that is neither rows nor columns
+        side : of a comparison, one of `SIDES`; None for the usual one
 
         Raises
         ------
@@ -40,44 +36,107 @@ class Behind:
             If no source is known, if it cannot be opened now, or if its tensor cannot be read.
         KeyError
             If the source has no tensor for this cell.
+        ValueError
+            If there is no such side, or the two have no difference.
         """
+
+
+def behind(source: Any) -> Behind:
+    """The tensors of a model, or of two that are compared.
+
+    Parameters
+    ----------
+    source : whatever `layergrid.sources.open_source` takes; a text that a scan left of it; None where nothing is
+        known; a tuple or list of two, base and other
+    """
+    if isinstance(source, tuple | list):
+        if len(source) != 2:
+            raise ValueError(f"source is one model, or two that are compared, got {len(source)}")
+        return BehindTwo(*source)
+    return BehindOne(source)
+
+
+class BehindOne:
+    """A model, and which of its tensors, or which part of one, each cell stands for."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._opened: tuple[Source, tuple[Place, ...]] | None = None
+
+    def open(self, cell: Cell, position: Mapping[str, Coordinate], side: str | None) -> OpenTensor:
+        """See `Behind`."""
+        if side is not None:
+            raise ValueError(f"this grid is of one model and has no side {side!r}")
         source, places = self._places()
-        named = [one for one in places if one.parameter == cell.parameter] if cell.parameter else list(places)
-        if not named and cell.parameter in source.tensors:
+        if cell.parameter in source.tensors and all(one.parameter != cell.parameter for one in places):
             return open_tensor(source, cell.parameter)  # it belongs to no block
-        found = named
-        if len(named) > 1 or not cell.parameter:
-            found = [one for one in named if _is_at(one, cell, position)]
-        if len(found) != 1:
-            what = f" {printable(cell.parameter)}" if cell.parameter else ""
-            many = f", but {len(named)} of that name" if len(named) > 1 and cell.parameter else ""
-            raise KeyError(
-                f"{source.label} has no one tensor{what} for layer {cell.layer!r}, component {cell.component!r}{many}; "
-                "layergrid.tensor_grid(source, name) opens a tensor by its full name"
-            )
-        return open_cell(source, found[0])
+        return open_cell(source, _found(places, cell, position, source.label))
 
     def _places(self) -> tuple[Source, tuple[Place, ...]]:
         if self._opened is None:
-            source = self._open_source()
+            source = _open_source(self._source)
             placement = place(source.tensors, source.missing, "all", source.config)
             parts = split(placement.cells, placement.pieces)
             # A fused tensor is here whole and in parts: a scan may show either.
             self._opened = source, tuple(dict.fromkeys((*parts, *placement.cells)))
         return self._opened
 
-    def _open_source(self) -> Source:
-        if self._source is None or self._source == "":
-            raise SourceError("this grid does not know its tensors; LayerGrid(data, source=model or path) names them")
-        try:
-            return open_source(self._source)
-        except (OSError, ValueError) as error:
-            if not isinstance(self._source, str | os.PathLike):
-                raise
-            raise SourceError(
-                f"the tensors of this grid are those of {str(self._source)!r}, which cannot be opened: {error}; "
-                "LayerGrid(data, source=model or path) names others"
-            ) from error
+
+class BehindTwo:
+    """Two models, and the pair of tensors that each cell stands for."""
+
+    def __init__(self, base: Any, other: Any) -> None:
+        self._sources = base, other
+        self._opened: tuple[tuple[Source, Source], Matched] | None = None
+
+    def open(self, cell: Cell, position: Mapping[str, Coordinate], side: str | None) -> OpenTensor:
+        """See `Behind`."""
+        side = side or SIDES[-1]
+        if side not in SIDES:
+            raise ValueError(f"side must be one of {', '.join(SIDES)}, got {side!r}")
+        (base, other), found = self._matched()
+        others = {id(first): second for first, second in found.pairs}
+        first = _found([first for first, _ in found.pairs], cell, position, f"{base.label} with {other.label}")
+        second = others[id(first)]
+        # Of an adapter, the second cell is the base's tensor with the product added.
+        second_source = base if is_adapter(other) else other
+        return open_difference(base, first, second_source, second, (base.label, other.label), SIDES.index(side))
+
+    def _matched(self) -> tuple[tuple[Source, Source], Matched]:
+        if self._opened is None:
+            base, other = (_open_source(source) for source in self._sources)
+            self._opened = (base, other), matched(base, other, "all")
+        return self._opened
+
+
+def _found(places: Sequence[Place], cell: Cell, position: Mapping[str, Coordinate], label: str) -> Place:
+    """The one place in a model that a cell names."""
+    named = [one for one in places if one.parameter == cell.parameter] if cell.parameter else list(places)
+    found = named
+    if len(named) > 1 or not cell.parameter:
+        found = [one for one in named if _is_at(one, cell, position)]
+    if len(found) == 1:
+        return found[0]
+    what = f" {printable(cell.parameter)}" if cell.parameter else ""
+    many = f", but {len(named)} of that name" if len(named) > 1 and cell.parameter else ""
+    raise KeyError(
+        f"{label} has no one tensor{what} for layer {cell.layer!r}, component {cell.component!r}{many}; "
+        "layergrid.tensor_grid(source, name) opens a tensor by its full name"
+    )
+
+
+def _open_source(given: Any) -> Source:
+    if given is None or given == "":
+        raise SourceError("this grid does not know its tensors; LayerGrid(data, source=model or path) names them")
+    try:
+        return open_source(given)
+    except (OSError, ValueError) as error:
+        if not isinstance(given, str | os.PathLike):
+            raise
+        raise SourceError(
+            f"the tensors of this grid are those of {str(given)!r}, which cannot be opened: {error}; "
+            "LayerGrid(data, source=model or path) names others"
+        ) from error
 
 
 def _is_at(place: Place, cell: Cell, position: Mapping[str, Coordinate]) -> bool:

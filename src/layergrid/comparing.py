@@ -52,7 +52,7 @@ def compare(
     -------
     Dataset as `scan` gives it, its parameters those of the base; a pair that cannot be compared is NaN.
     Attributes, a line for each tensor: ``only_in_base``, ``only_in_other``, ``differing_shapes`` and
-    ``skipped``; ``source``.
+    ``skipped``; ``source``, and ``base`` and ``other``, by which a `LayerGrid` finds the tensors of its cells.
 
     Raises
     ------
@@ -67,24 +67,8 @@ def compare(
     for metric in chosen:
         parse_request(metric, PAIR_METRICS)
     sources = [open_source(source, on_error=on_error) for source in (base, other)]
-    placements = [_placed(source, twin, include) for source, twin in (sources, sources[::-1])]
-    cells, others = (_by_place(placement.cells) for placement in placements)
-    if is_adapter(sources[1]):
-        others, loose = folded(cells, others, sources[1])
-        cells, others = (_split(whole, placements[0].pieces) for whole in (cells, others))
-    else:
-        whole = _split_by_one(cells, others, *placements)
-        cells, others = (
-            _split(own, {name: pieces for name, pieces in placement.pieces.items() if name not in whole})
-            for own, placement in zip((cells, others), placements, strict=True)
-        )
-        loose = [cell.parameter for key, cell in others.items() if key not in cells]
-    matched = {key: (cell, others[key]) for key, cell in cells.items() if key in others}
-    if not matched:
-        raise SourceError(
-            f"no tensor of {sources[1].label} has the place of one of {sources[0].label}; are they the same model?"
-        )
-    pairs = list(matched.values())
+    found = matched(sources[0], sources[1], include)
+    pairs = found.pairs
     jobs = []
     differing = []
     for index, (first, second) in enumerate(pairs):
@@ -108,12 +92,54 @@ def compare(
     dataset = to_dataset([first for first, _ in pairs], numbers, dict.fromkeys(chosen, True))
     dataset.attrs = {
         "source": f"{sources[0].label} to {sources[1].label}",
-        "only_in_base": "\n".join(cell.parameter for key, cell in cells.items() if key not in others),
-        "only_in_other": "\n".join(loose),
+        "base": sources[0].label,
+        "other": sources[1].label,
+        "only_in_base": "\n".join(found.only_in_base),
+        "only_in_other": "\n".join(found.only_in_other),
         "differing_shapes": "\n".join(differing),
         "skipped": "\n".join(skipped),
     }
+    for variable in dataset.values():
+        variable.attrs |= {name: dataset.attrs[name] for name in ("source", "base", "other")}
     return dataset
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The cells of two models by where they sit."""
+
+    pairs: tuple[tuple[Cell, Cell], ...]
+    """In the order of the base; of an adapter, the base's tensors with its product added."""
+    only_in_base: tuple[str, ...]
+    """Names of tensors."""
+    only_in_other: tuple[str, ...]
+
+
+def matched(base: Source, other: Source, include: Include) -> Matched:
+    """Match the tensors of two models, or of one and a LoRA adapter for it.
+
+    Raises
+    ------
+    SourceError
+        If no tensor of one has its match in the other, or the adapter is none for this model.
+    """
+    placements = [_placed(source, twin, include) for source, twin in ((base, other), (other, base))]
+    cells, others = (_by_place(placement.cells) for placement in placements)
+    if is_adapter(other):
+        others, loose = folded(cells, others, other)
+        cells, others = (_split(whole, placements[0].pieces) for whole in (cells, others))
+    else:
+        whole = _split_by_one(cells, others, *placements)
+        cells, others = (
+            _split(own, {name: pieces for name, pieces in placement.pieces.items() if name not in whole})
+            for own, placement in zip((cells, others), placements, strict=True)
+        )
+        loose = [cell.parameter for key, cell in others.items() if key not in cells]
+    pairs = tuple((cell, others[key]) for key, cell in cells.items() if key in others)
+    if not pairs:
+        raise SourceError(f"no tensor of {other.label} has the place of one of {base.label}; are they the same model?")
+    missing = tuple(cell.parameter for key, cell in cells.items() if key not in others)
+    return Matched(pairs, missing, tuple(loose))
 
 
 def is_adapter(source: Source) -> bool:

@@ -61,11 +61,11 @@ class Inners:
 
     Parameters
     ----------
-    make : a grid of the tensor at row and column, on a carrier; and the names of the steps from the model to it
+    make : a grid of the tensor that a request is for, on a carrier; and the names of the steps from the model to it
     send : sends a message to the page; called from any thread
     """
 
-    def __init__(self, make: Callable[[int, int, Carrier], tuple[TensorGrid, list[str]]], send: Send) -> None:
+    def __init__(self, make: Callable[[OpenRequest, Carrier], tuple[TensorGrid, list[str]]], send: Send) -> None:
         self._make = make
         self._send = send
         self._lock = threading.Lock()
@@ -88,7 +88,7 @@ class Inners:
     def _answer(self, request: OpenRequest) -> None:
         carrier = Carrier(request.id, self._send)
         try:
-            grid, steps = self._make(request.row, request.column, carrier)
+            grid, steps = self._make(request, carrier)
         except Exception as error:  # whatever opening raises is said in the page
             with self._lock:
                 self._opening.discard(request.id)

@@ -86,6 +86,8 @@ class OpenRequest:
     id: int
     row: int
     column: int
+    side: int | None = None
+    """Of a comparison: 0 for the first model, 1 for the second, 2 for the difference; None for the usual one."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,8 @@ def read_request(content: Any, shape: tuple[int, int], pages: int) -> Request:
         return _window_request(number, content, shape)
     if kind == "open":
         row, column = (_index(content, name, shape[axis], "a cell") for axis, name in enumerate(("row", "column")))
-        return OpenRequest(number, row, column)
+        side = _index(content, "side", 3, "a comparison") if "side" in content else None
+        return OpenRequest(number, row, column, side)
     if kind == "inner":
         return InnerMessage(number, _inner_content(content.get("content")))
     claim = content.get("claim")
@@ -270,12 +273,12 @@ def summary_reply(request: SummaryRequest, summary: TensorSummary) -> tuple[dict
     content = {
         "kind": "summary",
         "id": request.id,
-        "low": _number(summary.low),
-        "high": _number(summary.high),
+        "low": finite_or_text(summary.low),
+        "high": finite_or_text(summary.high),
         "counts": summary.counts.tolist(),
-        "quantiles": [[share, _number(value)] for share, value in summary.quantiles.items()],
-        "metrics": [[name, _number(value)] for name, value in summary.metrics.items()],
-        "largest": [[entry.row, entry.column, _number(entry.value)] for entry in summary.largest],
+        "quantiles": [[share, finite_or_text(value)] for share, value in summary.quantiles.items()],
+        "metrics": [[name, finite_or_text(value)] for name, value in summary.metrics.items()],
+        "largest": [[entry.row, entry.column, finite_or_text(entry.value)] for entry in summary.largest],
         "nan": summary.nan_count,
         "inf": summary.inf_count,
     }
@@ -289,9 +292,9 @@ def spectrum_reply(request: SpectrumRequest, spectrum: TensorSpectrum) -> tuple[
     content = {
         "kind": "spectrum",
         "id": request.id,
-        "largest": _number(spectrum.largest),
-        "stableRank": _number(spectrum.stable_rank),
-        "effectiveRank": _number(spectrum.effective_rank),
+        "largest": finite_or_text(spectrum.largest),
+        "stableRank": finite_or_text(spectrum.stable_rank),
+        "effectiveRank": finite_or_text(spectrum.effective_rank),
     }
     return content, [np.ascontiguousarray(spectrum.values, "<f8").tobytes()]
 
@@ -301,7 +304,8 @@ def progress_message(request: int, share: float) -> dict[str, Any]:
     return {"kind": "progress", "id": request, "share": share}
 
 
-def _number(value: float) -> float | str:
+def finite_or_text(value: float) -> float | str:
+    """A number as JSON has it: "nan", "inf" and "-inf" where it is not finite."""
     return value if math.isfinite(value) else str(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -72,6 +73,7 @@ class TensorGrid(LayerGrid):
     ----------
     opened : the tensor; closed with the grid
     in_memory : whether to take the entries over, as a `LayerGrid` takes those of an array
+    of_cell : names and values of the metrics of the cell that it was opened from
     carrier : what its messages travel on, where the page of another grid shows it; None for a connection of its own
     options : as for `LayerGrid`
     """
@@ -79,9 +81,16 @@ class TensorGrid(LayerGrid):
     comm: Any
 
     def __init__(
-        self, opened: OpenTensor, *, in_memory: bool = False, carrier: Carrier | None = None, **options: Any
+        self,
+        opened: OpenTensor,
+        *,
+        in_memory: bool = False,
+        of_cell: Sequence[tuple[str, float]] = (),
+        carrier: Carrier | None = None,
+        **options: Any,
     ) -> None:
         self._opened = opened
+        self._of_cell = of_cell
         self._carrier = carrier
         rows, columns = opened.shape
         dtype = widen(np.empty((0, 0), opened.matrix.read(slice(0, 1), slice(0, 1)).dtype), opened.dtype).dtype
@@ -91,7 +100,7 @@ class TensorGrid(LayerGrid):
         labels = tuple(range(rows)), tuple(map(str, range(columns)))
         matrix = Matrix(values, *labels, name=opened.name, source=opened.label)
         options = {"origin": "upper", **options, "insights": False}
-        pages = _TensorPages(matrix, opened.matrix) if self._stays else _held_pages(matrix)
+        pages = self._tensor_pages(matrix)
         self._questions = TensorQuestions(opened.matrix, lambda content, buffers: self.send(content, buffers))
         super().__init__(pages, **options)
 
@@ -159,14 +168,22 @@ class TensorGrid(LayerGrid):
     def _packed(self, pages: Pages, shown: int, version: int) -> tuple[Pages, Far | None, dict[str, Any]]:
         if not self._stays:
             pages, far, traits = super()._packed(pages, shown, version)
-            return _held_pages(pages.matrix(shown)), far, traits
+            return self._tensor_pages(pages.matrix(shown)), far, traits
         matrix = pages.matrix(shown)
         far = Far(self._opened.matrix, None, version, self._show_overview)
         whole = matrix.values.size <= self._browser_cells
         return pages, far, packed_far(matrix, far.first_look(), version, whole)
 
     def _told_tensor(self) -> dict[str, Any]:
-        return packed_tensor(self._opened.dtype, self._opened.divisions)
+        return packed_tensor(self._opened, self._of_cell)
+
+    def _tensor_pages(self, matrix: Matrix) -> _TensorPages:
+        """The page, with the domain of what it holds; of two that are compared, of both, so that colors may be."""
+        compared = self._opened.compared
+        if compared is not None and compared.side < 2:
+            return _TensorPages(matrix, compared.pair)
+        parts = (self._opened.matrix,) if self._stays else (readable(matrix.values),)
+        return _TensorPages(matrix, parts, symmetric=compared is not None)
 
     def _cell_at(self, row: int, column: int) -> Cell:
         cell = super()._cell_at(row, column)
@@ -207,29 +224,32 @@ class TensorGrid(LayerGrid):
 
 
 class _TensorPages(Pages):
-    """The one page of a tensor, whose domain comes of a sample."""
+    """The one page of a tensor, whose domain comes of a sample.
 
-    def __init__(self, matrix: Matrix, part: Readable) -> None:
+    Parameters
+    ----------
+    parts : what the sample is of
+    symmetric : whether zero is the middle in any case, as of a difference
+    """
+
+    def __init__(self, matrix: Matrix, parts: Sequence[Readable], *, symmetric: bool = False) -> None:
         super().__init__((), lambda _index: matrix, axes=("row", "column"))
-        self._part = part
+        self._parts = parts
+        self._symmetric = symmetric
 
     def domain(
         self, index: int, over: str, vmin: float | None = None, vmax: float | None = None
     ) -> tuple[float, float, float]:
         """Quantiles of a sample of the entries, symmetric about zero where these have both signs; see `Pages`."""
-        sample = _sample(self._part)
+        sample = np.concatenate([_sample(part) for part in self._parts])
         finite = sample[np.isfinite(sample)]
         if not finite.size:
             return fitted_domain([sample], 1, vmin, vmax)
         low, high = np.quantile(finite, DOMAIN_QUANTILES)
-        if low < 0 < high:
+        if low < 0 < high or self._symmetric:
             high = max(-low, high)
             low = -high
         return fitted_domain([np.clip(finite, low, high), np.array([low, high])], 1, vmin, vmax)
-
-
-def _held_pages(matrix: Matrix) -> _TensorPages:
-    return _TensorPages(matrix, readable(matrix.values))
 
 
 def _entries(part: Readable) -> np.ndarray:

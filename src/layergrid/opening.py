@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +24,17 @@ from layergrid.tensor_spectrum import singular_values
 from layergrid.tensor_summary import METRICS, TensorSummary, summarize
 
 
+@dataclass(frozen=True)
+class Compared:
+    """Which of the three matrices of a comparison a tensor is: that of one model, of the other, or the difference."""
+
+    models: tuple[str, str]
+    """What the two are called."""
+    side: int
+    """0, 1, or 2 for the second minus the first."""
+    pair: tuple[Readable, Readable]
+
+
 class OpenTensor:
     """A matrix with its pyramid. Nothing but its header is read until a window, the summary or more is asked for.
 
@@ -38,6 +50,7 @@ class OpenTensor:
         label: str = "",
         divisions: Sequence[Division] = (),
         cache: KeptLevels | None = None,
+        compared: Compared | None = None,
     ) -> None:
         self.matrix = matrix
         self.name = name
@@ -52,6 +65,8 @@ class OpenTensor:
         self.label = label
         """Where it comes from: a path, a URL, a class name."""
         self.divisions = tuple(divisions)
+        self.compared = compared
+        """Of a comparison, which of its three matrices this is."""
         self._stop = threading.Event()
 
     @cached_property
@@ -130,6 +145,32 @@ def open_cell(source: Source, cell: Cell, *, cache: KeptLevels | None = None) ->
     assert parsed is not None  # it has a cell
     address = Address(parsed.stack, cell.layer, cell.component, None, parsed.flags)
     return _opened(source, cell.tensor, cell.parameter, address, (), cache)
+
+
+def open_difference(
+    base: Source, first: Cell, other: Source, second: Cell, models: tuple[str, str], side: int
+) -> OpenTensor:
+    """Open one of the three matrices of a pair of cells; see `Compared`.
+
+    Raises
+    ------
+    SourceError
+        If a tensor could not be read.
+    ValueError
+        If the difference is asked for and the two have none.
+    """
+    pair = open_cell(base, first), open_cell(other, second)
+    matrices = pair[0].matrix, pair[1].matrix
+    compared = Compared(models, side, matrices)
+    shown = pair[min(side, 1)]
+    return OpenTensor(
+        Difference(*matrices) if side == 2 else shown.matrix,
+        f"{pair[0].name}, difference" if side == 2 else shown.name,
+        stored_shape=shown.stored_shape,
+        label=" to ".join(models) if side == 2 else models[side],
+        divisions=shown.divisions,
+        compared=compared,
+    )
 
 
 def _opened(

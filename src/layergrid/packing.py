@@ -9,14 +9,15 @@ import numpy as np
 
 from layergrid.cube import Coordinate
 from layergrid.matrix import Matrix
+from layergrid.messages import finite_or_text
 from layergrid.pages import MOST_TRAVELLING_BYTES, Pages, Selector
 from layergrid.parameters import pack_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from layergrid.divisions import Division
     from layergrid.far import Overview
+    from layergrid.opening import OpenTensor
 
 MOST_INLINE_BYTES = 1 << 22
 """Of the values of a single page that travel with the state, in one message."""
@@ -82,11 +83,21 @@ def packed_selectors(selectors: tuple[Selector, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def packed_tensor(dtype: str, divisions: Sequence[Division]) -> dict[str, Any]:
-    """What the page is told of a tensor before any of it is read: how it is stored, and where it is divided."""
+def packed_tensor(opened: OpenTensor, of_cell: Sequence[tuple[str, float]]) -> dict[str, Any]:
+    """What the page is told of a tensor before any of it is read.
+
+    Parameters
+    ----------
+    of_cell : names and values of the metrics of the cell that it was opened from
+    """
     return {
-        "dtype": dtype,
-        "divisions": [{"axis": one.axis, "starts": list(one.starts), "labels": list(one.labels)} for one in divisions],
+        "dtype": opened.dtype,
+        "divisions": [
+            {"axis": one.axis, "starts": list(one.starts), "labels": list(one.labels)} for one in opened.divisions
+        ],
+        "cell": [[name, finite_or_text(value)] for name, value in of_cell],
+        "models": [] if opened.compared is None else list(opened.compared.models),
+        "side": 0 if opened.compared is None else opened.compared.side,
     }
 
 

@@ -151,6 +151,19 @@ class Pages:
             self._domains[key] = fitted_domain(values, len(alike), vmin, vmax)
         return self._domains[key]
 
+    def metrics_at(self, index: int, row: int, column: int) -> list[tuple[str, float]]:
+        """Titles and values of a cell: of a page, and of those of other metrics where these need not be read."""
+        titled = [at for at, selector in enumerate(self.selectors) if selector.texts]
+        if not titled or self.lazy:
+            return [(self.texts(index)[0], float(self.matrix(index).values[row, column]))]
+        here = self.places(index)
+        alike = [
+            other
+            for other in range(len(self))
+            if all(a == b for at, (a, b) in enumerate(zip(self.places(other), here, strict=True)) if at != titled[0])
+        ]
+        return [(self.texts(other)[0], float(self.matrix(other).values[row, column])) for other in alike]
+
     def texts(self, index: int) -> tuple[str, str]:
         """Title and units of a page."""
         for selector, at in zip(self.selectors, self.places(index), strict=True):

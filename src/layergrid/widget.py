@@ -17,7 +17,7 @@ import anywidget
 import traitlets as t
 
 from layergrid import bundle, colormaps, outputs
-from layergrid.arranging import DimNames, Dims, as_pages, holds_tensors
+from layergrid.arranging import DimNames, Dims, as_pages, compared_in, holds_tensors
 from layergrid.background import Background
 from layergrid.callbacks import Callbacks
 from layergrid.cell import Cell, cell_at, place_of
@@ -109,7 +109,8 @@ class LayerGrid(anywidget.AnyWidget):
         larger one it asks for what is in view. Matrices up to 4 MB travel at once in any case
     still : put a still picture beside the widget, for viewers that run no code (GitHub, nbviewer, PDF)
     source : the model that the cells are of, so that `open` can open their tensors: a path, a URL, a module, a mapping
-        of arrays. By default `data`, if that is a model, or what a scan says it was made of
+        of arrays; two of them, (base, other), for a comparison. By default `data`, if that is a model, or what a scan
+        or a comparison says it was made of
     insights : list findings beside the grid, and check claims there. They are computed on a thread of their own once
         the page has painted; a grid of more than 47,031 (61 x 771) cells is analysed only on request
 
@@ -258,7 +259,9 @@ class LayerGrid(anywidget.AnyWidget):
         insights: bool = True,
         source: Any = None,
     ) -> None:
-        self._source = data if source is None and holds_tensors(data) else source
+        self._source = source
+        if source is None:
+            self._source = data if holds_tensors(data) else compared_in(data)
         self._behind: Behind | None = None
         pages = as_pages(data, layers=layers, components=components, dims=dims, rows=rows, columns=columns)
         self._browser_cells = browser_cells
@@ -405,45 +408,58 @@ class LayerGrid(anywidget.AnyWidget):
     def open(self) -> None: ...
 
     @overload
-    def open(self, layer: Label, component: str) -> TensorGrid: ...
+    def open(self, layer: Label, component: str, side: str | None = None) -> TensorGrid: ...
 
-    def open(self, layer: Label | None = None, component: str | None = None) -> TensorGrid | None:
+    def open(
+        self, layer: Label | None = None, component: str | None = None, side: str | None = None
+    ) -> TensorGrid | None:
         """Open the tensor of a cell: a grid of its own entries, see `layergrid.tensor_grid`.
 
         Without arguments, open the connection to the page, as ipywidgets does when a widget is made.
+
+        Parameters
+        ----------
+        side : of a comparison of two models: "base", "other", or by default "difference", other minus base
 
         Raises
         ------
         KeyError
             If the grid has no such layer or component, or its model no tensor for it.
         ValueError
-            If the cell is absent, if the grid does not know its tensors (see `source`), or if they cannot be read.
+            If the cell is absent, if the grid does not know its tensors (see `source`), if they cannot be read, or if
+            there is no such side.
         """
         if layer is None and component is None:
             super().open()
             return None
         if layer is None or component is None:
             raise TypeError(f"open takes a layer and a component, got layer={layer!r}, component={component!r}")
-        return self._open_at(*place_of(self._matrix, layer, component))
+        return self._open_at(*place_of(self._matrix, layer, component), side)
 
-    def _open_at(self, row: int, column: int, carrier: Carrier | None = None) -> TensorGrid:
-        from layergrid.behind import Behind
+    def _open_at(self, row: int, column: int, side: str | None, carrier: Carrier | None = None) -> TensorGrid:
+        from layergrid.behind import behind
         from layergrid.opened import TensorGrid
 
         with self._lock:
-            matrix, position = self._matrix, self.position
+            matrix, position, pages, page = self._matrix, self.position, self._pages, self._page
             if self._behind is None:
-                self._behind = Behind(matrix.source if self._source is None else self._source)
+                self._behind = behind(matrix.source if self._source is None else self._source)
         cell = cell_at(matrix, row, column)
         if matrix.absent is not None and matrix.absent[row, column]:
             raise ValueError(f"layer {cell.layer!r} has no {cell.component!r}: the cell is absent and has no tensor")
-        return TensorGrid(self._behind.open(cell, position), carrier=carrier)
+        opened = self._behind.open(cell, position, side)
+        return TensorGrid(opened, carrier=carrier, of_cell=pages.metrics_at(page, row, column))
 
-    def _open_within(self, row: int, column: int, carrier: Carrier) -> tuple[TensorGrid, list[str]]:
+    def _open_within(self, request: OpenRequest, carrier: Carrier) -> tuple[TensorGrid, list[str]]:
         """The tensor of a cell for the page, and the steps to it: the model, the layer, the component."""
-        grid = self._open_at(row, column, carrier)
-        cell = cell_at(self._matrix, row, column)
-        model = Path(self._matrix.source).name or "model"
+        from layergrid.behind import SIDES
+
+        side = None if request.side is None else SIDES[request.side]
+        grid = self._open_at(request.row, request.column, side, carrier)
+        cell = cell_at(self._matrix, request.row, request.column)
+        compared = grid.opened.compared
+        models = [self._matrix.source] if compared is None else compared.models
+        model = " to ".join(Path(name).name or "model" for name in models)
         return grid, [model, f"{self._axes[0]} {cell.layer}", cell.component]
 
     def _told_tensor(self) -> dict[str, Any]:

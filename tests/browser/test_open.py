@@ -107,13 +107,13 @@ def test_a_large_tensor_opens_by_key_and_its_windows_arrive(open_notebook):
 
 
 SLOW = """
-from layergrid.behind import Behind
-go, begun, fast = threading.Event(), threading.Event(), Behind.open
-def slow(self, cell, position):
+from layergrid.behind import BehindOne
+go, begun, fast = threading.Event(), threading.Event(), BehindOne.open
+def slow(self, cell, position, side):
     begun.set()
     go.wait(60)
-    return fast(self, cell, position)
-Behind.open = slow
+    return fast(self, cell, position, side)
+BehindOne.open = slow
 """
 
 
@@ -194,3 +194,35 @@ def test_singular_values_that_take_long_can_be_stopped_and_asked_for_again(open_
     link.click()
     inner.root.locator(".layergrid-tensor-part", has_text="effective rank").wait_for()
     wait_for_text(asking, "^(?!.*stopped)")
+
+
+PAIR = """
+tuned = {name: array + rng.uniform(0, 0.01, array.shape).astype("f4") for name, array in weights.items()}
+tuned["model.layers.2.self_attn.k_proj.weight"][5, 7] += 3
+grid = lg.LayerGrid(lg.compare(weights, tuned, progress=False), source=(weights, tuned))
+"""
+
+
+def test_a_cell_of_a_comparison_turns_between_both_tensors_and_their_difference_in_the_same_view(open_notebook):
+    notebook, outer = show(open_notebook, PAIR)
+    notebook.page.mouse.dblclick(*cell_at(outer, 2, 1))
+    difference = notebook.grid(0, 1).wait_until_drawn()
+    sides = difference.root.locator(".layergrid-sides")
+    assert sides.locator("[aria-pressed=true]").inner_text() == "B \u2212 A"
+    difference.root.locator(".layergrid-entry").first.click()
+    wait_for_text(difference.root.locator(".layergrid-details-place"), "row 5, column 7$")
+    difference.root.get_by_role("button", name="A", exact=True).click()
+    base = notebook.grid(0, 2).wait_until_drawn()
+    assert base.root.locator(".layergrid-sides [aria-pressed=true]").inner_text() == "A"
+    assert not difference.root.is_visible()
+    notebook.page.wait_for_function(  # 16 around [5, 7], as it was
+        "(grid) => /: 22 rows by 24 columns$/.test(grid.getAttribute('aria-label'))", arg=base.tab_stop.element_handle()
+    )
+    base.root.get_by_role("button", name="B \u2212 A").click()
+    difference.root.wait_for()
+    assert not base.root.is_visible()
+    assert notebook.evaluate("sorted(g.opened.compared.side for g, _ in grid._inners._open.values())") == [0, 2]
+    difference.root.locator(".layergrid-back").click()
+    difference.root.wait_for(state="detached")
+    assert outer.root.is_visible()
+    notebook.wait_for_python("not grid._inners._open")

@@ -11,7 +11,7 @@ const heads = {
   labels: ["query head 0", "query head 1", "query head 2"],
 } as const;
 const fused = { axis: "column", starts: [2, 6], labels: ["mlp.gate", "mlp.up"] } as const;
-const tensor = { dtype: "BF16", divisions: [heads, fused] };
+const tensor = { dtype: "BF16", divisions: [heads, fused], cell: [], models: [], side: 0 };
 const range = (from: number, to: number) => Int32Array.from({ length: to - from }, (_, at) => from + at);
 /** Cells of so many pixels each, one after another, `block` of them in one. */
 const spansOf = (count: number, pixels: number, block = 1) => {

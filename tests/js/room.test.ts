@@ -39,7 +39,10 @@ test("long labels of layers get more room, up to where they are shortened", () =
 });
 
 test("norms along an opened tensor take room from its picture, where there is a kernel to ask", () => {
-  const tensor = stateOf({ ...wide, _tensor: { dtype: "BF16", divisions: [] } });
+  const tensor = stateOf({
+    ...wide,
+    _tensor: { dtype: "BF16", divisions: [], cell: [], models: [], side: 0 },
+  });
   const [asked, saved] = [divideRoom(tensor, 1200, 1, true), divideRoom(tensor, 1200, 1, false)];
   assert.deepEqual([asked.margins, saved.margins], [true, false]);
   assert.equal(saved.picture.width - asked.picture.width, 40);

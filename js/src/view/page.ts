@@ -20,6 +20,8 @@ export interface Page {
   show(shown: boolean): void;
   /** Put the keyboard's focus on the picture. */
   focus(): void;
+  /** The part in view, null for all; another one where that is given. */
+  view(window?: Window | null): Window | null;
   destroy(): void;
 }
 
@@ -195,6 +197,10 @@ export function createPage(
       if (shown) request();
     },
     focus: grid.focus,
+    view(window) {
+      if (window !== undefined) gestures.zoom(window);
+      return window_;
+    },
     destroy() {
       gone = true;
       for (const drawing of [scheduler, rest, prepare]) drawing.stop();

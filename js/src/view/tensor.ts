@@ -4,6 +4,7 @@ import { button, element, setText, svg, toggle } from "../dom.ts";
 import { counted } from "../format.ts";
 import type { SpectrumReply, SummaryReply } from "../messages.ts";
 import type { Matrix, State } from "../model.ts";
+import type { OpenedTensor } from "../opened.ts";
 import { fallingPath, logHeights, toldText } from "../summary.ts";
 import { createAsking } from "./asking.ts";
 
@@ -65,7 +66,7 @@ export function createTensorView(actions: TensorActions): TensorView {
     draw({ tensor, matrix }) {
       toggle(root, tensor !== null);
       if (tensor === null) return;
-      setText(facts, factsText(matrix, tensor.dtype));
+      setText(facts, factsText(matrix, tensor));
       toggle(summary.root, actions.hasKernel);
       toggle(spectrum.root, actions.hasKernel);
       if (begun || !actions.hasKernel) return;
@@ -79,8 +80,9 @@ export function createTensorView(actions: TensorActions): TensorView {
   };
 }
 
-function factsText({ rows, columns, axes }: Matrix, dtype: string): string {
-  return `${counted(rows, axes[0])} \u00d7 ${counted(columns, axes[1])}, ${dtype}`;
+function factsText({ rows, columns, axes }: Matrix, { dtype, cell }: OpenedTensor): string {
+  const shape = `${counted(rows, axes[0])} \u00d7 ${counted(columns, axes[1])}, ${dtype}`;
+  return [shape, ...cell.map(([name, value]) => `${name || "cell"} ${toldText(value)}`)].join(" \u00b7 ");
 }
 
 function summaryParts(reply: SummaryReply, go: TensorActions["go"]): HTMLElement[] {
