@@ -55,8 +55,8 @@ def bands(series: Series, alpha: float) -> list[Finding]:
     tried = windows(series)
     found: list[Finding] = []
     for direction, p in (("high", tried.high), ("low", tried.low)):
-        # Of the overlapping windows of both directions about as many are independent as there are layers (measured).
-        corrected = np.minimum(1.0, _two_or_more(p[:, series.tested]) * layers / SHARES["band"])
+        # Overlapping windows of both directions ask fewer questions than half as many as there are layers (measured).
+        corrected = np.minimum(1.0, _two_or_more(p[:, series.tested]) * layers / 2 / SHARES["band"])
         parts = p <= SURE
         evidence = np.where(parts, -np.log(np.maximum(p, 1e-300)), 0.0).sum(axis=1)
         evidence[corrected > alpha] = 0.0

@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 
-SHARES = {"trend": 0.14, "shape": 0.46, "relation": 0.05, "band": 0.1, "contrast": 0.05, "outlier": 0.2}
+SHARES = {"trend": 0.2, "shape": 0.47, "relation": 0.03, "band": 0.07, "contrast": 0.03, "outlier": 0.2}
 """Each tested kind's share of alpha.
 
 Together 1, so a grid of noise shows any of them with chance alpha at most.

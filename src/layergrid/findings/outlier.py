@@ -13,8 +13,9 @@ from layergrid.findings.series import Series, median
 TEST = "residual of a robust two-way fit, tail of a Student t fitted to the grid's other cells"
 # One over the freedoms of the Student t, from a normal one's to heavier than t of two.
 _TAILS = np.array([0.005, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6])
-# Heavy tails have a prior chance of this over the number of cells, at most 0.8: fewer cells show less of their tails.
-_HEAVY = 25
+# Heavy tails have a prior chance of the square of this over the number of cells, at most 0.8: fewer cells show less of
+# their tails.
+_HEAVY = 44
 _SCALES = np.exp(np.linspace(-0.7, 0.5, 25))
 _REFINEMENTS = 6
 _ROUNDING = 1e-7
@@ -163,7 +164,7 @@ def _mean(values: np.ndarray, axis: int) -> np.ndarray:
 
 def _tail_prior(cells: int) -> np.ndarray:
     """Prior of each of `_TAILS`, shape (tails,): heavy ones even in one over the freedom, the rest normal."""
-    heavy = min(0.8, _HEAVY / cells)
+    heavy = min(0.8, (_HEAVY / cells) ** 2)
     even = np.gradient(_TAILS)
     prior = heavy * even / even.sum()
     prior[0] += 1 - heavy
