@@ -67,6 +67,30 @@ attn.q is about 3 | refuted
 attn.q at layer 3 is an outlier | refuted
 attn.q is absent at layers 0-3 | refuted
 attn.q is missing at layer 5 | refuted
+attn.q seems to increase with depth | supported
+upward trend in Q projection | supported
+attn.q rises from layer 3 to 20 | supported
+the key projections peak around layer 18 | supported
+the value projections are u-shaped | supported
+attn.q is inversely U-shaped | refuted
+attn.q and mlp.gate are negatively correlated | refuted
+attn.q and mlp.gate are positively correlated | supported
+attn.k is highest at layer 17 | supported
+attn.k is highest at layer 18 | undecided
+attn.k has its maximum at layers 16-18 | supported
+attn.k is lowest at layer 0 | refuted
+the highest value of attn.q is at layer 27 | supported
+the highest value is in attn.k | supported
+the highest value is in attn.o | undecided
+the lowest value is in mlp.down | refuted
+the highest values are in attn.o at layers 15-18 | supported
+the highest values are in mlp.up at layers 20-22 | refuted
+attn.q is between 0.11 and 0.12 | refuted
+attn.q at layers 0-3 is 0.11-0.12 | supported
+attn.q is at most 0.16 | supported
+attn.k at layer 18 = 0.17 | supported
+attn.q is higher than 0.2 at layer 3 | refuted
+mlp.down varies less than attn.q | supported
 """.strip().splitlines()
 
 
@@ -91,15 +115,15 @@ def test_a_component_is_known_however_it_is_spelled(figure, name):
     [
         ("the model reasons", "names no component of this grid, which has attn.q"),
         ("attn.z rises", "names no component"),
-        ("attn.q does not rise", "No claim was recognised"),
-        ("attn.q isn't falling", "No claim was recognised"),
-        ("attn.q and mlp.gate are not inverse", "No claim was recognised"),
-        ("attn.q rises in the early layers", "No claim was recognised"),
+        ("attn.q does not rise", "Not understood in it: 'not' and 'rise'"),
+        ("attn.q isn't falling", "'falling'"),
+        ("attn.q and mlp.gate are not inverse", "'not'"),
+        ("attn.q rises in the early layers", "'early'"),
         ("attn.q rises and attn.k falls", "It states 2 claims"),
-        ("attn.q rises or falls", "It states 2 claims"),
+        ("attn.q rises or falls", "'or'"),
         ("attn.q, attn.k and attn.v move together", "No claim was recognised"),
         ("attn.q and attn.k move together at layers 3-9", "No claim was recognised"),
-        ("attn.q is higher than attn.k and attn.v", "No claim was recognised"),
+        ("attn.q is higher than attn.k and attn.v", "'higher' and 'than'"),
         ("attn.k is high at layers 0-3 and 15-18", "It states 2 claims"),
         ("up rises", "names no component"),
     ],
@@ -109,6 +133,64 @@ def test_what_is_not_fully_understood_is_not_guessed(figure, sentence, why):
     assert (verdict.verdict, verdict.claim, verdict.cells) == ("not understood", None, [])
     assert why in verdict.statement
     assert "Forms that are understood" in verdict.statement
+
+
+NOT_SAID = """
+attn.q never falls; attn.q rises, but only slightly; attn.q barely rises; attn.q hardly changes; attn.q fails to rise
+attn.q stops rising after layer 12; attn.q no longer rises; attn.q is far from constant; attn.q is anything but flat
+attn.q is non-constant; attn.q is rarely high; attn.q may rise; it is unclear whether attn.q rises; does attn.q rise?
+attn.q rises if attn.k falls; attn.q rises faster than attn.k; attn.q rises less than attn.k; attn.q increases by 50%
+attn.q rises from 0.12 to 0.15; attn.q increases from 0.15 to 0.12; attn.q jumps from 0.12 to 0.14 at layer 10
+attn.k is 0.02 higher than attn.q; attn.q is lower than attn.k by 0.01; attn.q is always lower than attn.k
+attn.k peaks later than attn.o; attn.k peaks before layer 10; attn.k peaks after layer 14; attn.k peaks at 18
+attn.k has two peaks; attn.k has no peak; attn.k has no outliers; attn.k contains NaN; attn.k has missing values
+the peak of attn.k is lower than that of attn.o; attn.k shows a larger range than attn.q; attn.o is highest
+attn.k's lowest value is higher than attn.q's highest; attn.q has the second highest values; attn.k is about 15%
+attn.q and attn.k both rise; attn.q and mlp.gate both rise with layer; attn.q, attn.k rise; attn.k or attn.o peaks
+attn.v is not U-shaped but flat; attn.v is U-shaped rather than flat; attn.v first falls, then rises
+attn.q goes up and down; attn.q rises then falls; attn.q is rising from 3 to 20; attn.k rises up to layer 18
+attn.k is high from layer 15 on; attn.k is high only at layers 15-21; attn.v has a U shape with a minimum at layer 13
+attn.k and attn.o peak together; attn.q and mlp.gate are uncorrelated; attn.q and mlp.gate are nearly identical
+attn is more variable than mlp except mlp.gate; attn.q decrases with layer; atn.q rises; attn.q correlates with layer
+attn.k's mean is 0.14; attn.k reaches 0.17 at layer 18; it is false that attn.q falls; the rise of attn.q is a myth
+attn.k at layers 15-21 and attn.o at layers 15-18 are high; attn.q is high at layers 0-3 compared to layers 20-27
+"""
+
+
+@pytest.mark.parametrize("sentence", [each.strip() for each in NOT_SAID.replace("\n", ";").split(";") if each.strip()])
+def test_a_word_that_no_claim_accounts_for_leaves_a_sentence_not_understood(figure, sentence):
+    verdict = check(figure, sentence)
+    assert (verdict.verdict, verdict.claim) == ("not understood", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("attn.q rises, but attn.k does not.", [("attn.q", "rising", None)]),
+        ("If attn.k falls, attn.q rises.", []),
+        ("attn.q rises, although nobody knows why.", [("attn.q", "rising", None)]),
+        ("attn.q rises; mlp.gate falls.", [("attn.q", "rising", None), ("mlp.gate", "falling", None)]),
+        ("As attn.q rises, mlp.gate falls.", [("attn.q", "rising", None), ("mlp.gate", "falling", None)]),
+        ("attn.q and mlp.gate rise with layer.", [("attn.q", "rising", None), ("mlp.gate", "rising", None)]),
+        ("attn.k peaks at layers 15-21, attn.o at layers 15-18.", [("attn.k", "peak", (15, 21))]),
+        ("attn.v falls and then rises.", []),
+        ("attn.v falls and rises.", []),
+        ("attn.v falls before it rises.", []),
+        ("attn.q rises and peaks at layers 15-21.", [("attn.q", "peak", (15, 21))]),
+        ("attn.k peaks, not at layers 3-6 but at layers 15-21.", []),
+        (
+            "Highest values: in attn.k at layers 15-21 and in attn.o at layers 15-18.",
+            [("attn.k", "highest", (15, 21)), ("attn.o", "highest", (15, 18))],
+        ),
+        ("attn.k: high values at layers 15-21, low ones at layers 3-6.", [("attn.k", "high", (15, 21))]),
+        ("In attention, values rise.", []),
+        ("attn.q: attention values rise.", []),
+    ],
+)
+def test_of_a_text_only_parts_that_are_wholly_understood_are_checked(figure, text, expected):
+    pytest.importorskip("pandas")
+    claims = [claim for claim in check_text(figure, text)["claim"] if claim is not None]
+    assert [(*claim.subject, claim.direction, claim.layers) for claim in claims] == expected
 
 
 @pytest.mark.parametrize("form", FORMS)

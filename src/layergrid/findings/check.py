@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from layergrid.findings.claim import FORMS, Claim, parse
+from layergrid.findings.claim import FORMS, Claim
 from layergrid.findings.engine import matrix_of
 from layergrid.findings.finding import listed
 from layergrid.findings.judge import Judge
+from layergrid.findings.parse import parse
+from layergrid.findings.sentence import Reading
 from layergrid.findings.words import mentions
 from layergrid.matrix import Label
 
@@ -53,10 +55,10 @@ def check(data: Any, claim: Claim | str) -> Verdict:
     if not isinstance(claim, str):
         return Verdict(claim, *judge.judge(claim))
     components = judge.series.matrix.components
-    claims = parse(claim, components, judge.groups)
-    if len(claims) != 1:
-        return Verdict(None, "not understood", _why_not(claim, claims, judge), [])
-    return Verdict(claims[0], *judge.judge(claims[0]))
+    reading = parse(claim, components, judge.groups)
+    if len(reading.claims) != 1 or reading.unclear:
+        return Verdict(None, "not understood", _why_not(claim, reading, judge), [])
+    return Verdict(reading.claims[0], *judge.judge(reading.claims[0]))
 
 
 def check_text(data: Any, text: str) -> pd.DataFrame:
@@ -65,7 +67,8 @@ def check_text(data: Any, text: str) -> pd.DataFrame:
     Returns
     -------
     table with columns sentence, claim (a `Claim`), verdict and numbers, one row for each claim; a sentence that states
-    no checkable claim has one row without a claim and the verdict ``no checkable claim``
+    no checkable claim has one row without a claim and the verdict ``no checkable claim``. Of a long sentence those
+    parts are checked of which every word is understood.
     """
     import pandas as pd
 
@@ -73,7 +76,7 @@ def check_text(data: Any, text: str) -> pd.DataFrame:
     components = judge.series.matrix.components
     rows: list[tuple[str, Claim | None, str, str]] = []
     for sentence, context in _sentences(text, components):
-        claims = parse(sentence, components, judge.groups, context)
+        claims = parse(sentence, components, judge.groups, context).claims
         for claim in claims:
             verdict, why, _ = judge.judge(claim)
             rows.append((sentence, claim, verdict, why))
@@ -85,17 +88,19 @@ def check_text(data: Any, text: str) -> pd.DataFrame:
     return pd.DataFrame({"sentence": sentences, "claim": claim_column, "verdict": verdicts, "numbers": numbers})
 
 
-def _why_not(sentence: str, claims: list[Claim], judge: Judge) -> str:
+def _why_not(sentence: str, reading: Reading, judge: Judge) -> str:
     components = judge.series.matrix.components
     named = mentions(sentence.lower(), components, judge.groups)
     unclear = next((mention for mention in named if len(mention.meant) > 1), None)
     if unclear is not None:
         could = listed([name for meant in unclear.meant for name in meant])
         why = f"{sentence[unclear.start : unclear.end]!r} could be {could}; write the whole name."
-    elif claims:
-        why = f"It states {len(claims)} claims; state one at a time."
     elif not named:
         why = f"It names no component of this grid, which has {listed(components)}."
+    elif reading.unclear:
+        why = f"Not understood in it: {listed([repr(word) for word in dict.fromkeys(reading.unclear)])}."
+    elif reading.claims:
+        why = f"It states {len(reading.claims)} claims; state one at a time."
     else:
         why = "No claim was recognised."
     near = get_close_matches(sentence.lower(), FORMS, n=3, cutoff=0.0)

@@ -52,6 +52,7 @@ class Judge:
             "shape": self._shape,
             "constant": self._constant,
             "region": self._region,
+            "extreme": self._extreme,
             "band": self._band,
             "contrast": self._contrast,
             "relation": self._relation,
@@ -150,25 +151,45 @@ class Judge:
 
     def _region(self, claim: Claim, rows: np.ndarray) -> Answer:
         values, column = self.series.values, self._column(claim.subject[0])
-        if claim.layers is None:
-            return self._extreme(claim, column)
+        high = claim.direction in ("high", "highest")
         finite = values[np.isfinite(values)]
         middle = float(np.nanmedian(values[rows, column]))
         below = float((finite < middle).mean())
-        rank = below if claim.direction == "high" else 1 - below - float((finite == middle).mean())
+        rank = below if high else 1 - below - float((finite == middle).mean())
         said = f"The median there is {number(middle)}, above {100 * below:.0f} % of the grid's cells."
+        if claim.direction in ("highest", "lowest") or claim.layers is None:
+            away, said = self._from_extreme(rows, [column], list(range(values.shape[1])), high)
+            far = claim.layers is not None and rank <= 0.5
+            return ("supported" if away <= EXTREME else "refuted" if away > 2 * EXTREME or far else "undecided"), said
         return ("supported" if rank >= 0.75 else "refuted" if rank <= 0.5 else "undecided"), said
 
-    def _extreme(self, claim: Claim, column: int) -> Answer:
-        """Whether a component holds the grid's highest or lowest value, or one close by."""
-        terms, high = self.series.terms, claim.direction == "high"
-        most = np.nanmax if high else np.nanmin
-        own, grid = float(most(terms[:, column])), float(most(terms))
-        away = abs(grid - own) / max(float(np.nanmax(terms) - np.nanmin(terms)), 1e-300)
-        where = self.series.matrix.layers[int((np.nanargmax if high else np.nanargmin)(terms[:, column]))]
-        word = "highest" if high else "lowest"
-        said = f"Its {word} value, at layer {where}, is {100 * away:.0f} % of the grid's range from the grid's {word}."
-        return ("supported" if away <= EXTREME else "refuted" if away > 2 * EXTREME else "undecided"), said
+    def _extreme(self, claim: Claim, rows: np.ndarray) -> Answer:
+        """Whether the largest or smallest value lies there: of the component itself, or of all that are named."""
+        columns = [self._column(name) for name in claim.subject]
+        among = sorted({*columns, *(self._column(name) for name in claim.other)})
+        away, said = self._from_extreme(rows, columns, among, claim.direction == "maximum")
+        return ("supported" if away == 0 else "refuted" if away > EXTREME else "undecided"), said
+
+    def _from_extreme(self, rows: np.ndarray, columns: list[int], among: list[int], high: bool) -> tuple[float, str]:
+        """How far the extreme of some cells is from that of all layers of some components, as a share of their range.
+
+        And the sentence that says so.
+        """
+        terms = self.series.terms if high else -self.series.terms
+        there, whole = terms[rows][:, columns], terms[:, among]
+        spread = float(np.nanmax(whole) - np.nanmin(whole))
+        away = float(np.nanmax(whole) - np.nanmax(there)) / spread if spread > 0 else 0.0
+        own, best = (divmod(int(np.nanargmax(cells)), cells.shape[1]) for cells in (there, whole))
+        word = "largest" if high else "smallest"
+        return away, (
+            f"The {word} value there is {self._said(int(rows[own[0]]), columns[own[1]])}, "
+            f"the {word} of all {self._said(best[0], among[best[1]])}."
+        )
+
+    def _said(self, row: int, column: int) -> str:
+        """One value and where it stands."""
+        matrix, value = self.series.matrix, float(self.series.values[row, column])
+        return f"{number(value)} (layer {matrix.layers[row]}, {matrix.components[column]})"
 
     def _band(self, claim: Claim, rows: np.ndarray) -> Answer:
         first, last = int(rows[0]), int(rows[-1])
@@ -275,12 +296,17 @@ class Judge:
         )
         if claim.direction == "about":
             # "About 0.14" is 0.13 to 0.15: one in the last digit stated.
-            off = max(low - middle, middle - high)
+            off = abs(middle - low)
             return (
                 "supported" if off <= claim.unit else "refuted" if off > 2 * claim.unit else "undecided"
             ), f"{said}."
-        beyond = inside >= low if claim.direction == "above" else inside <= high
-        said += f"; {int(beyond.sum())} of {len(inside)} are {claim.direction} {number(low)}."
+        if claim.direction == "between":
+            # Ends are rounded to the last digit stated.
+            beyond = (inside >= low - claim.unit / 2) & (inside <= high + claim.unit / 2)
+            said += f"; {int(beyond.sum())} of {len(inside)} are between {number(low)} and {number(high)}."
+        else:
+            beyond = inside >= low if claim.direction == "above" else inside <= high
+            said += f"; {int(beyond.sum())} of {len(inside)} are {claim.direction} {number(low)}."
         share = float(beyond.mean())
         return ("supported" if share >= 0.9 else "refuted" if share <= 0.5 else "undecided"), said
 

@@ -11,9 +11,9 @@ _LONG = {"q": "query", "k": "key", "v": "value", "o": "output"}
 # Words that mean a way as often as a component.
 _WAYS = ("up", "down", "out", "in")
 _GROUPS = {"attn": r"attn|attention", "mlp": r"mlps?|feed-?forward"}
-_DASH = r"\s*(?:-|–|—|to|through)\s*(?:layers?\s+|rows?\s+)?"
-_RANGE = rf"\d+(?:{_DASH}\d+)?(?![\d.]*\d)"
-_LAYERS = re.compile(
+RANGE_DASH = r"\s*(?:-|–|—|to|through)\s*(?:layers?\s+|rows?\s+)?"
+_RANGE = rf"\d+(?:{RANGE_DASH}\d+)?(?![\d.]*\d)"
+LAYERS = re.compile(
     rf"\b(between\s+)?(?:layers?|rows?|positions?)\s+\(?({_RANGE}(?:\s*(?:,\s*and|,|and|&)\s*(?:layers?\s+|rows?\s+)?{_RANGE})*)"
 )
 _PLACE = re.compile(
@@ -21,13 +21,14 @@ _PLACE = re.compile(
     r"(?:\s+\w+)?\s+(?:layers?|rows?|half|third|quarter)\b"
 )
 _NUMBER = r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
-_VALUE_WORDS = (
-    r"about|around|approximately|roughly|nearly|near|than|above|below|over|under|exceeds?|at (?:least|most)|~|≈|>|<"
-)
+_ABOVE = r"above|over|exceeds?|at least|(?:more|greater|higher|larger) than|>=?|≥"
+_BELOW = r"below|under|at most|(?:less|lower|smaller) than|<=?|≤"
+_ABOUT = r"about|around|approximately|roughly|near|between|within|~|≈|="
+# A number is a value where a word says so, or it is written as none of a layer is.
 _VALUE = re.compile(
-    rf"(?:(?:{_VALUE_WORDS})\s*|(?<![\w.-])(?=-?\d*\.\d|\d+e))({_NUMBER})(?:\s*(?:-|–|—|to|and)\s*({_NUMBER}))?\+?(?![\w.]*\w)"
+    rf"(?:(?P<above>{_ABOVE})|(?P<below>{_BELOW})|(?P<about>{_ABOUT})|(?<![\w.-])(?=-?\d*\.\d|\d+e))\s*"
+    rf"(?P<low>{_NUMBER})(?:\s*(?:-|–|—|to|and)\s*(?P<high>{_NUMBER}))?(?P<more>\+)?(?![\w.%]*[\w%])"
 )
-_NEGATION = re.compile(r"\b(?:not|never|no|nor|neither|without|hardly|cannot)\b|n['’]t\b|\bun(?:correlated|related)\b")
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,10 @@ def _alias(component: str) -> re.Pattern[str]:
     """The ways in which people write a component: ``attn. q``, ``q_proj``, ``Q projection``, ``attention query``."""
     parts = component.lower().split(".")
     last = re.escape(parts[-1])
-    ways = [r"[\s._-]*".join(re.escape(part) for part in parts), rf"{last}[\s_-]?proj(?:ection)?"]
+    ways = [r"[\s._-]*".join(re.escape(part) for part in parts), rf"{last}[\s_-]?proj(?:ections?)?"]
     word = _LONG.get(parts[-1])
     if word is not None and len(parts) > 1:
-        ways += [rf"{word}[\s-]proj(?:ection)?", rf"attention[\s-]{word}"]
+        ways += [rf"{word}[\s-]proj(?:ections?)?", rf"attention[\s-]{word}"]
     if parts[-1] not in _WAYS and (len(parts[-1]) > 2 or (len(parts) > 1 and parts[-1] in ("q", "k", "v"))):
         ways.append(last)
     return re.compile(rf"(?<![\w.])(?:{'|'.join(ways)})(?!\w)")
@@ -77,7 +78,7 @@ def mentions(text: str, components: Sequence[str], groups: Mapping[str, Sequence
 
 def layer_ranges(text: str) -> list[tuple[int, int]]:
     """The layers a text speaks of, as (first, last); empty for none, or where it names them by words alone."""
-    match = _LAYERS.search(text)
+    match = LAYERS.search(text)
     if match is None:
         return []
     numbers = [tuple(int(n) for n in re.findall(r"\d+", part)) for part in re.findall(_RANGE, match[2])]
@@ -91,26 +92,32 @@ def names_place_in_words(text: str) -> bool:
     return _PLACE.search(text) is not None and not layer_ranges(text)
 
 
-def stated_value(text: str) -> tuple[str, tuple[float, float], float] | None:
-    """``about``, ``above`` or ``below``, the lowest and highest value meant, and one in the last digit stated."""
-    match = _VALUE.search(_LAYERS.sub(" ", text))
+@dataclass(frozen=True)
+class Stated:
+    """A value that a text states."""
+
+    way: str
+    """``about``, ``between``, ``above`` or ``below``."""
+
+    ends: tuple[float, float]
+    """Lowest and highest value meant."""
+
+    unit: float
+    """One in the last digit."""
+
+    pattern: str
+    """Matches the words that state it."""
+
+
+def stated_value(text: str) -> Stated | None:
+    """The first value that a text states; None where it states none."""
+    match = _VALUE.search(LAYERS.sub(" ", text))
     if match is None:
         return None
-    low, high = float(match[1]), float(match[2] or match[1])
-    way = "about"
-    if (
-        re.search(r"\b(?:above|over|exceeds?|at least|(?:more|greater|higher|larger) than)\b|>", text)
-        or "+" in match[0]
-    ):
-        way = "above"
-    elif re.search(r"\b(?:below|under|at most|(?:less|lower|smaller) than)\b|<", text):
-        way = "below"
-    return way, (min(low, high), max(low, high)), _last_digit(match[1])
-
-
-def negated(text: str) -> bool:
-    """Whether a text denies something; what exactly, is not read."""
-    return _NEGATION.search(text) is not None
+    low, high = float(match["low"]), float(match["high"] or match["low"])
+    two = match["high"] is not None
+    way = "above" if match["above"] or match["more"] else "below" if match["below"] else "between" if two else "about"
+    return Stated(way, (min(low, high), max(low, high)), _last_digit(match["low"]), re.escape(match[0]))
 
 
 def _last_digit(number: str) -> float:
