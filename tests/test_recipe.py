@@ -173,6 +173,26 @@ def test_peft_gets_stacked_experts_as_parameters():
     assert recipe([stacked], "peft") == {"target_parameters": [stacked]}
 
 
+def as_gptqmodel_reads(dynamic, module):
+    """The rule for a module, as `dynamic_get` of GPTQModel and `get_dynamic_override` of vLLM find it."""
+    for pattern, settings in dynamic.items():
+        if pattern.startswith("-:"):
+            if re.match(pattern.removeprefix("-:"), module):
+                return False
+        elif re.match(pattern.removeprefix("+:"), module):
+            return settings
+    return None
+
+
+def test_gptqmodel_finds_a_rule_for_exactly_the_selected():
+    names = chosen([1, 2, 10], PARTS[:2])
+    for settings, expected in (({}, False), ({"bits": 8}, {"bits": 8})):
+        dynamic = recipe(grid(names), "gptqmodel", **settings)
+        found = {module: as_gptqmodel_reads(dynamic, module) for module in modules(ALL)}
+        assert [module for module, rule in found.items() if rule is not None] == modules(names)
+        assert all(rule in (None, expected) for rule in found.values())
+
+
 def test_gptqmodel_skips_the_selected_or_sets_them_apart():
     names = chosen([0], PARTS[:1])
     assert recipe(names, "gptqmodel") == {r"-:^model\.layers\.0\.self_attn\.q_proj$": {}}
