@@ -1,4 +1,5 @@
 import csv
+import errno
 import json
 
 import numpy as np
@@ -117,3 +118,26 @@ def test_the_rows_of_a_fused_tensor_are_in_the_table(tmp_path, capsys):
         ("attn.v", "6:9", 26),
         ("attn.o", "", 1),
     ]
+
+
+def test_a_save_that_fails_leaves_what_was_there(path, tmp_path, monkeypatch, capsys):
+    target = tmp_path / "o.csv"
+    assert main(["scan", path, "--save", str(target), "--quiet"]) == 0
+    before = target.read_text()
+
+    def full(dataset, path):
+        path.write_text("half a ta")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("layergrid.cli._write", full)
+    assert main(["scan", path, "--metric", "max", "--save", str(target), "--quiet"]) == 1
+    assert capsys.readouterr().err == f"layergrid: {target} cannot be written: No space left on device\n"
+    assert target.read_text() == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["m.safetensors", "o.csv"]
+
+
+def test_a_closed_output_is_told_before_the_scan(path, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout", None)
+    assert main(["scan", path, "--quiet"]) == 1
+    assert "standard output is closed" in capsys.readouterr().err
+    assert main(["scan", path, "--quiet", "--save", str(tmp_path / "o.csv")]) == 0

@@ -1,4 +1,5 @@
 import os
+import sqlite3
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -144,6 +145,29 @@ def test_a_file_that_holds_no_kept_results_is_refused(path, tmp_path):
     (tmp_path / "results.sqlite").write_bytes(b"not a database, but long enough to look at" * 100)
     with pytest.raises(ValueError, match="holds no kept results"):
         scan(path, cache=tmp_path, progress=False)
+
+
+def test_results_that_cannot_be_kept_are_given_all_the_same(tmp_path, monkeypatch):
+    names = {f"model.layers.{layer}.mlp.up_proj.weight": np.ones((2, 3), np.float32) for layer in range(300)}
+    path = write_safetensors(tmp_path / "m.safetensors", names)
+    connect = sqlite3.connect
+
+    def small(*arguments, **options):
+        database = connect(*arguments, **options)
+        database.execute("PRAGMA max_page_count = 4")  # as little as a full disk takes
+        return database
+
+    monkeypatch.setattr("layergrid.kept.sqlite3.connect", small)
+    with pytest.warns(UserWarning, match=r"no longer kept in .*results\.sqlite \(database or disk is full\)"):
+        found = scan(path, cache=tmp_path / "kept", progress=False)
+    assert (found["rms"] == 1).all()
+
+
+def test_a_place_where_nothing_can_be_kept_is_told_before_the_scan(path, tmp_path):
+    (tmp_path / "kept" / "results.sqlite").mkdir(parents=True)
+    for folder in (path, tmp_path / "kept"):
+        with pytest.raises(ValueError, match=r"no results can be kept in .*name a folder that can be written"):
+            scan(path, cache=folder, progress=False)
 
 
 def test_an_interruption_keeps_what_is_done_and_returns_nothing(path, tmp_path, monkeypatch):

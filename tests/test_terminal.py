@@ -86,7 +86,7 @@ def test_a_damaged_expert_shows_in_the_mean_and_an_absent_one_does_not():
     assert text.splitlines()[-1] == "    0 █        5 ░        2"
     experts["model.layers.0.mlp.experts.1.up_proj.weight"] = filled(np.nan)
     text = shaded(scan({**experts, Q.format(0): filled(5)}, progress=False))
-    assert "mean over expert" in text
+    assert "mean over each expert" in text
     assert re.search(r"^ +0 .*5 .*nan$", text, re.M)
 
 
@@ -103,6 +103,23 @@ def test_stacks_have_heatmaps_of_their_own():
         "Root mean square (rms) of decoder",
     ]
     assert text.count("\n    1 ") == 1
+
+
+def test_a_terminal_without_colors_gets_shades(colored, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    text = colored(scan(MODEL, progress=False))
+    assert "░        2" in text
+    assert "\x1b" not in text
+
+
+def test_nothing_is_wider_than_a_narrow_terminal(colored, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    assert max(map(len, plain(colored(scan(MODEL, progress=False))).splitlines())) <= 20
+
+
+def test_the_title_says_what_is_averaged():
+    text = shaded(scan(MODEL, "rms per row", progress=False))
+    assert text.startswith("Root mean square, per row (rms per row, mean over each row): ")
 
 
 def test_without_rich_a_terminal_gets_shades(monkeypatch):
@@ -175,7 +192,13 @@ def test_netcdf_comes_back_equal(path, tmp_path):
         xarray.testing.assert_equal(found.load(), scan(path, "quantiles(0, 1)", progress=False))
 
 
-def test_progress_goes_to_standard_error_alone(path, capsys):
+def test_a_bar_is_drawn_for_a_terminal_and_not_into_a_log(path, capsys):
+    assert main(["scan", path, "--json"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_progress_goes_to_standard_error_alone(path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert main(["scan", path, "--json"]) == 0
     out, err = capsys.readouterr()
     assert "tensors" in err

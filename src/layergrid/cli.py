@@ -45,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments : what follows the command's name; None for those of this process
     """
     options = _parser().parse_args(arguments)
+    if sys.stdout is None and options.save is None:
+        print("layergrid: standard output is closed; open it, or name a file with --save", file=sys.stderr)
+        return 1
     try:
         dataset = _measured(options)
         if options.save is not None:
@@ -54,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print()
         elif options.save is None:
             print_heatmaps(dataset, sys.stdout)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         print("layergrid: interrupted; with --cache a second run goes on from here", file=sys.stderr)
         return 130
@@ -140,7 +144,8 @@ def _target(text: str) -> Path:
 def _measured(options: argparse.Namespace) -> xr.Dataset:
     shared: dict[str, Any] = {
         "include": options.include,
-        "progress": not options.quiet,
+        # A log that is written to a file has no use for a line that is drawn again and again.
+        "progress": not options.quiet and sys.stderr is not None and sys.stderr.isatty(),
         "on_error": "skip" if options.skip_errors else "raise",
     }
     if options.compare is not None:
@@ -179,6 +184,18 @@ def _plain(value: Any) -> Any:
 
 
 def _save(dataset: xr.Dataset, path: Path) -> None:
+    """Write the result under its name once it is whole."""
+    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        _write(dataset, part)
+        os.replace(part, path)
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write(dataset: xr.Dataset, path: Path) -> None:
     if path.suffix == ".csv":
         with path.open("w", newline="", encoding="utf-8") as file:
             table = list(rows(dataset))

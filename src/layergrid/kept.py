@@ -8,7 +8,9 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -30,28 +32,40 @@ class KeptResults:
     ----------
     folder : where the file lies; created where missing
 
+    Where they can no longer be written, as on a full disk, a warning says so and the scan goes on.
+
     Raises
     ------
     ValueError
-        If the file there is no such database.
+        If the folder cannot be made or the file there is no such database.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.path = Path(folder) / "results.sqlite"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(folder, error.strerror) from error
         try:
             self._database = sqlite3.connect(self.path, timeout=30)
             self._database.execute(
                 "CREATE TABLE IF NOT EXISTS results (identity BLOB, tensor BLOB, metric TEXT, value TEXT, "
                 "PRIMARY KEY (identity, tensor, metric)) WITHOUT ROWID"
             )
+        except sqlite3.OperationalError as error:
+            raise _unwritable(folder, error) from error
         except sqlite3.DatabaseError as error:
-            raise ValueError(f"{self.path} holds no kept results ({error}); delete it") from error
+            raise self._damaged(error) from error
+        self._writable = True
         self._committed = time.monotonic()
 
     def find(self, identity: str, tensors: Sequence[str], metrics: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Those of one file's tensors of which every metric is kept, with their numbers by metric."""
-        rows = self._database.execute("SELECT tensor, metric, value FROM results WHERE identity = ?", (_key(identity),))
+        query = "SELECT tensor, metric, value FROM results WHERE identity = ?"
+        try:
+            rows = self._database.execute(query, (_key(identity),)).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(error) from error
         kept: dict[bytes, dict[str, Any]] = {}
         wanted = set(metrics)
         for tensor, metric, value in rows:
@@ -61,14 +75,31 @@ class KeptResults:
 
     def add(self, identity: str, tensor: str, numbers: Mapping[str, Any]) -> None:
         """Keep the numbers of one tensor."""
+        if not self._writable:
+            return
         key = _key(identity)
         rows = [
             (key, _bytes(tensor), metric, json.dumps(np.asarray(value).tolist())) for metric, value in numbers.items()
         ]
-        self._database.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)", rows)
-        if time.monotonic() - self._committed > _COMMIT_S:
-            self._database.commit()
-            self._committed = time.monotonic()
+        with self._writing():
+            self._database.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)", rows)
+            if time.monotonic() - self._committed > _COMMIT_S:
+                self._database.commit()
+                self._committed = time.monotonic()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Tell of a failure to write and try no more: what was measured counts more than that it is kept."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            self._writable = False
+            warnings.warn(
+                f"results are no longer kept in {self.path} ({error}); the scan goes on without", stacklevel=4
+            )
+
+    def _damaged(self, error: Exception) -> ValueError:
+        return ValueError(f"{self.path} holds no kept results ({error}); delete it")
 
     def __enter__(self) -> KeptResults:
         return self
@@ -77,7 +108,9 @@ class KeptResults:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # Also after an error: every number in it is of a whole tensor.
-        self._database.commit()
+        if self._writable:
+            with self._writing():
+                self._database.commit()
         self._database.close()
 
 
@@ -88,6 +121,10 @@ def default_folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "layergrid"
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "layergrid"
+
+
+def _unwritable(folder: str | os.PathLike[str], reason: object) -> ValueError:
+    return ValueError(f"no results can be kept in {os.fspath(folder)} ({reason}); name a folder that can be written")
 
 
 def _key(identity: str) -> bytes:

@@ -343,7 +343,7 @@ def _gguf_name(address: Address | None) -> str | None:
 
 
 def _gptqmodel(selection: _Selection, **settings: Any) -> dict[str, dict[str, Any]]:
-    # GPTQModel, and vLLM after it, hold each rule against the begin of a module's whole name; the first to match counts.
+    # GPTQModel and vLLM hold each rule against the begin of a module's whole name; the first that matches counts.
     return {f"{'+' if settings else '-'}:{_regex(selection)}": settings}
 
 

@@ -31,11 +31,10 @@ def print_heatmaps(dataset: xr.Dataset, file: TextIO) -> None:
     stacks = list(dataset["stack"].values) if "stack" in dataset.dims else [None]
     of_stacks = [(stack, dataset if stack is None else dataset.sel(stack=stack)) for stack in stacks]
     maps = [_heatmap(own, str(name), stack) for name in dataset for stack, own in of_stacks]
-    if file.isatty() and importlib.util.find_spec("rich") is not None:
-        _print_colored(maps, file)
-    else:
-        for heatmap in maps:
-            print("\n".join(_shaded(heatmap)), file=file)
+    if file.isatty() and _print_colored(maps, file):
+        return
+    for heatmap in maps:
+        print("\n".join(_shaded(heatmap)), file=file)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +65,8 @@ def _heatmap(dataset: xr.Dataset, name: str, stack: str | None) -> _Heatmap:
     layers, components = used.any(axis=1), used.any(axis=0)
     mean, count = mean[layers][:, components], count[layers][:, components]
     note = f" of {_one_line(stack or 'the rest')}" if stack is not None else ""
-    averaged = f", mean over {', '.join(reduced)}" if reduced else ""
+    own = [dim.removeprefix(name).strip() or dim for dim in reduced]  # "rms per row row" is rows
+    averaged = f", mean over each {' and '.join(own)}" if reduced else ""
     return _Heatmap(
         f"{_one_line(variable.attrs['long_name'])} ({_one_line(name)}{averaged}){note}",
         [str(layer) for layer in dataset["layer"].values[layers]],
@@ -96,12 +96,17 @@ def _shade(value: float, low: float, high: float) -> str:
     return _SHADES[1 + min(3, int(share * 4))]
 
 
-def _print_colored(maps: list[_Heatmap], file: TextIO) -> None:
+def _print_colored(maps: list[_Heatmap], file: TextIO) -> bool:
+    """Print in color; False, and nothing printed, where rich is missing or the terminal shows no colors."""
+    if importlib.util.find_spec("rich") is None:
+        return False
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(file=file, highlight=False)
+    if console.no_color or console.color_system is None:
+        return False
     for heatmap in maps:
         colors = _colors(heatmap.values, heatmap)
         width = max(_MIN_CELL, *map(len, heatmap.components))
@@ -116,7 +121,8 @@ def _print_colored(maps: list[_Heatmap], file: TextIO) -> None:
             for row, layer in enumerate(heatmap.layers):
                 table.add_row(layer, *(_cell(heatmap, row, column, colors, width) for column in chosen))
             console.print(table)
-        console.print(_color_bar(heatmap))
+        console.print(_color_bar(heatmap, console.width))
+    return True
 
 
 def _cell(heatmap: _Heatmap, row: int, column: int, colors: np.ndarray, width: int) -> Any:
@@ -129,15 +135,15 @@ def _cell(heatmap: _Heatmap, row: int, column: int, colors: np.ndarray, width: i
     return Text(f"{value:.4g}".rjust(width), style=style)
 
 
-def _color_bar(heatmap: _Heatmap) -> Any:
+def _color_bar(heatmap: _Heatmap, width: int) -> Any:
     from rich.text import Text
 
     low, high, center = heatmap.domain
-    bar = Text(f"{low:.4g} ")
-    for color in _colors(np.linspace(low, high, _BAR), heatmap):
+    ends = f"{low:.4g} ", f" {high:.4g}" + (f", white at {center:.4g}" if low < center < high else "")
+    bar = Text(ends[0])
+    for color in _colors(np.linspace(low, high, max(3, min(_BAR, width - sum(map(len, ends))))), heatmap):
         bar.append(" ", style=_style(color))
-    bar.append(f" {high:.4g}")
-    return bar.append(f", white at {center:.4g}\n") if low < center < high else bar.append("\n")
+    return bar.append(f"{ends[1]}\n")
 
 
 def _colors(values: np.ndarray, heatmap: _Heatmap) -> np.ndarray:

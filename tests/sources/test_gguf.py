@@ -98,6 +98,13 @@ def test_the_parts_of_a_split_model_are_read_together(tmp_path):
         open_source(tmp_path)
 
 
+def test_a_folder_of_several_quantisations_says_which_there_are(tmp_path):
+    for name in ("m-Q4_0", "m-Q8_0"):
+        write(tmp_path / f"{name}.gguf", {"blk.0.attn_q.weight": (VALUES, 0)})
+    with pytest.raises(SourceError, match=r"several models: m-Q4_0\.gguf, m-Q8_0\.gguf; give the path of one"):
+        open_source(tmp_path)
+
+
 def test_a_part_under_another_name_is_refused(tmp_path):
     kind = gguf.GGMLQuantizationType.F32
     write(tmp_path / "m.gguf", {"a": (VALUES, kind)}, split_count=2)

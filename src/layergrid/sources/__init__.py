@@ -14,6 +14,7 @@ from layergrid.sources.checkpoint import (
     Folder,
     LocalFolder,
     indexed_safetensors,
+    parts_of,
     safetensors_folder,
     single_safetensors,
 )
@@ -122,5 +123,8 @@ def _open_folder(folder: LocalFolder | RemoteFolder, on_error: Literal["raise", 
         return open_zarr(folder.location, folder.label)
     ggufs = [name for name in names if name.endswith(".gguf")]
     if ggufs and not any(name.endswith(".safetensors") for name in names):
+        whole = dict.fromkeys(parts_of(name, ggufs)[0] for name in ggufs)
+        if len(whole) > 1:
+            raise SourceError(f"{folder.label} holds several models: {', '.join(whole)}; give the path of one of them")
         return gguf_file(folder.open(ggufs[0]), folder)
     return safetensors_folder(folder, on_error)
