@@ -230,10 +230,24 @@ def test_an_overview_shows_what_has_been_read_and_grows():
     values = np.frombuffer(traits["_values"], "<f4")
     assert (values[~unread[: values.size]] == 1).all()
     assert unread[-1024:].all()
+    far.follow()
+    assert not seen
     source.told.set()
     far.pyramid.wait(30)
     assert seen
     assert (np.frombuffer(seen[-1]["_values"], "<f4") == 1).all()
+    assert seen[-1]["_absent"] == b""
+    far.close()
+
+
+def test_what_was_read_between_the_first_look_and_the_first_report_is_reported():
+    source, seen = Slow(), []
+    far = Far(source, None, 0, lambda _version, traits: seen.append(traits), threads=1)
+    assert not far.first_look().complete
+    source.told.set()
+    far.pyramid.wait(30)
+    assert not seen  # whoever listens has not taken in the first look yet
+    far.follow()
     assert seen[-1]["_absent"] == b""
     far.close()
 

@@ -1,6 +1,7 @@
 """From a cell to its tensor: the right part of the right tensor, at any size, never whole in memory."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -55,6 +56,31 @@ def test_a_tensor_of_a_checkpoint_is_a_grid_of_its_entries(folder):
     assert grid.get_state()["_axes"] == ["row", "column"]
     assert grid.cell(3, "5").value == tensors[name][3, 5]
     np.testing.assert_array_equal(values_of(grid), tensors[name])
+
+
+def test_a_tensor_that_was_opened_once_is_there_at_once_where_its_levels_are_kept(folder, tmp_path, monkeypatch):
+    path, tensors = folder
+    name, kept = "model.layers.1.mlp.up_proj.weight", tmp_path / "kept"
+    grid = LayerGrid(path, cache=kept)
+    first = grid.open(1, "mlp.up")
+    first._far_cells.pyramid.wait()
+    assert [file.suffix for file in (kept / "levels").iterdir()] == [".levels"]
+    overview = first.get_state()["_values"]
+    first.close()
+    for again in (grid.open(1, "mlp.up"), tensor_grid(path, name, cache=kept)):
+        assert again._far_cells.pyramid.ready
+        assert again.get_state()["_values"] == overview
+        assert again.cell(1299, "1099").value == tensors[name][1299, 1099]
+        again.close()
+    assert LayerGrid(path, cache=kept).cell(1, "mlp.up").value == grid.cell(1, "mlp.up").value
+    unkept = tensor_grid(path, name)
+    unkept.close()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
+    own = tensor_grid(path, name, cache=True)
+    own._far_cells.pyramid.wait()
+    own.close()
+    if sys.platform == "linux":
+        assert list((tmp_path / "own" / "layergrid" / "levels").iterdir())
 
 
 def test_an_array_is_a_grid_under_the_name_given():

@@ -31,6 +31,7 @@ def as_pages(
     dims: Dims | None = None,
     rows: DimNames | None = None,
     columns: DimNames | None = None,
+    cache: bool | str | os.PathLike[str] | None = None,
 ) -> Pages:
     """The pages of any data; see `layergrid.LayerGrid`. Input of two dims that asks for no more costs no more."""
     if isinstance(x, Pages):
@@ -38,7 +39,7 @@ def as_pages(
     if holds_tensors(x):
         from layergrid.scanning import FIRST_LOOK, scan
 
-        x = scan(x, FIRST_LOOK)
+        x = scan(x, FIRST_LOOK, cache=cache)
     if dims is None and rows is None and columns is None and not _has_more_dims(x):
         return one_page(as_matrix(x, layers=layers, components=components))
     cube = _cube(x, dims)

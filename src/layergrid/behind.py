@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from layergrid.cell import Cell
 from layergrid.comparing import Matched, is_adapter, matched
 from layergrid.cube import Coordinate
+from layergrid.kept_levels import KeptLevels, kept_levels
 from layergrid.opening import OpenTensor, open_cell, open_difference, open_tensor
 from layergrid.placement import Cell as Place
 from layergrid.placement import place, split
@@ -41,26 +42,28 @@ class Behind(Protocol):
         """
 
 
-def behind(source: Any) -> Behind:
+def behind(source: Any, cache: bool | str | os.PathLike[str] | None = None) -> Behind:
     """The tensors of a model, or of two that are compared.
 
     Parameters
     ----------
     source : whatever `layergrid.sources.open_source` takes; a text that a scan left of it; None where nothing is
         known; a tuple or list of two, base and other
+    cache : a folder where levels of what lies in files are kept; None for nowhere
     """
     if isinstance(source, tuple | list):
         if len(source) != 2:
             raise ValueError(f"source is one model, or two that are compared, got {len(source)}")
-        return BehindTwo(*source)
-    return BehindOne(source)
+        return BehindTwo(source[0], source[1], kept_levels(cache))
+    return BehindOne(source, kept_levels(cache))
 
 
 class BehindOne:
     """A model, and which of its tensors, or which part of one, each cell stands for."""
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: Any, cache: KeptLevels | None) -> None:
         self._source = source
+        self._cache = cache
         self._opened: tuple[Source, tuple[Place, ...]] | None = None
 
     def open(self, cell: Cell, position: Mapping[str, Coordinate], side: str | None) -> OpenTensor:
@@ -69,8 +72,8 @@ class BehindOne:
             raise ValueError(f"this grid is of one model and has no side {side!r}")
         source, places = self._places()
         if cell.parameter in source.tensors and all(one.parameter != cell.parameter for one in places):
-            return open_tensor(source, cell.parameter)  # it belongs to no block
-        return open_cell(source, _found(places, cell, position, source.label))
+            return open_tensor(source, cell.parameter, cache=self._cache)  # it belongs to no block
+        return open_cell(source, _found(places, cell, position, source.label), cache=self._cache)
 
     def _places(self) -> tuple[Source, tuple[Place, ...]]:
         if self._opened is None:
@@ -85,8 +88,9 @@ class BehindOne:
 class BehindTwo:
     """Two models, and the pair of tensors that each cell stands for."""
 
-    def __init__(self, base: Any, other: Any) -> None:
+    def __init__(self, base: Any, other: Any, cache: KeptLevels | None) -> None:
         self._sources = base, other
+        self._cache = cache
         self._opened: tuple[tuple[Source, Source], Matched] | None = None
 
     def open(self, cell: Cell, position: Mapping[str, Coordinate], side: str | None) -> OpenTensor:
@@ -100,7 +104,8 @@ class BehindTwo:
         second = others[id(first)]
         # Of an adapter, the second cell is the base's tensor with the product added.
         second_source = base if is_adapter(other) else other
-        return open_difference(base, first, second_source, second, (base.label, other.label), SIDES.index(side))
+        names = (base.label, other.label)
+        return open_difference(base, first, second_source, second, names, SIDES.index(side), cache=self._cache)
 
     def _matched(self) -> tuple[tuple[Source, Source], Matched]:
         if self._opened is None:

@@ -65,18 +65,26 @@ class Far:
         self.pyramid = Pyramid(source, absent=absent, **options)
         self._changed = changed
         self._seen = threading.Event()  # the overview is complete
-        self._shown = threading.Event()  # the first look has been taken: what follows is reported
+        self._looked_whole = False
+        self._shown = threading.Event()  # the first look is there: what follows is reported
         self._reported = 0.0
         self._stops: dict[int, threading.Event] = {}
         self._lock = threading.Lock()
         self.pyramid.start(self._progress)
+        if self.pyramid.ready:  # its levels were kept, so nothing is read
+            self._seen.set()
 
     def first_look(self) -> Overview:
         """The overview, waited for if it takes no longer than a moment."""
         self._seen.wait(FIRST_LOOK_S)
-        look = Overview(self.pyramid.overview(), self._seen.is_set())
+        self._looked_whole = self._seen.is_set()
+        return Overview(self.pyramid.overview(), self._looked_whole)
+
+    def follow(self) -> None:
+        """Report what is read from now on, and what was since the first look, which whoever listens has taken in."""
         self._shown.set()
-        return look
+        if self._seen.is_set() and not self._looked_whole:
+            self._changed(self.version, Overview(self.pyramid.overview(), True).traits())
 
     def _progress(self, read: int, rows: int) -> None:
         if read >= rows:

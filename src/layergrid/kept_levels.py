@@ -25,12 +25,12 @@ class KeptLevels:
 
     Parameters
     ----------
-    folder : where the files lie, created where missing; None for the user's own cache folder
+    folder : in its subfolder "levels" lie the files; created where missing
     limit_bytes : of all files together; levels that are larger alone are not kept
     """
 
-    def __init__(self, folder: str | os.PathLike[str] | None = None, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
-        self.folder = Path(folder) if folder is not None else default_folder() / "levels"
+    def __init__(self, folder: str | os.PathLike[str], limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
+        self.folder = Path(folder) / "levels"
         self.limit_bytes = limit_bytes
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -94,3 +94,10 @@ class KeptLevels:
     def _path(self, key: str) -> Path:
         text = f"{layergrid.__version__} {sys.byteorder}\n{key}"
         return self.folder / (hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest() + _SUFFIX)
+
+
+def kept_levels(cache: bool | str | os.PathLike[str] | None) -> KeptLevels | None:
+    """Those of a folder; of the user's own cache folder for True, none for False and None."""
+    if not cache:
+        return None
+    return KeptLevels(default_folder() if cache is True else cache)

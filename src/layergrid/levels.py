@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,7 @@ _LONG = 1 << 15
 _FINEST_LONG = 64
 # Of the bytes allowed, those that skewed and long levels may take; the rest is for the usual ones.
 _SKEWED_SHARE = 0.3
-_LONG_SHARE = 0.2
+_LONG_SHARE = 0.3
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class Levels:
         self.cells = cells
         self.dtype = np.dtype(dtype)
         self._counted = counted
-        self.buffer = mmap.mmap(-1, levels_bytes(cells, levels, dtype, counted)) if buffer is None else buffer
+        self.buffer = _anonymous(levels_bytes(cells, levels, dtype, counted)) if buffer is None else buffer
         self._blocks: dict[Level, Blocks] = {}
         offset = 0
         for level in levels:
@@ -187,6 +188,16 @@ class Levels:
         if self._counted:
             counts = np.frombuffer(self.buffer, np.int32, count, offset + planes.nbytes).reshape(shape)
         return Blocks(planes[0], planes[1], planes[2], counts)
+
+
+def _anonymous(size_bytes: int) -> mmap.mmap:
+    """Memory of its own, in large pages where the system has them: each page costs when it is first touched."""
+    if not hasattr(mmap, "MADV_HUGEPAGE"):
+        return mmap.mmap(-1, size_bytes)
+    buffer = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # shared memory has none
+    with suppress(OSError):  # a kernel without them
+        buffer.madvise(mmap.MADV_HUGEPAGE)
+    return buffer
 
 
 def levels_bytes(cells: tuple[int, int], levels: Sequence[Level], dtype: Any, counted: bool) -> int:

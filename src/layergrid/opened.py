@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 from layergrid.cell import Cell
 from layergrid.far import Far
+from layergrid.kept_levels import kept_levels
 from layergrid.matrix import Matrix
 from layergrid.opening import OpenTensor, open_tensor
 from layergrid.packing import MOST_INLINE_BYTES, packed_far, packed_tensor
@@ -37,7 +39,9 @@ _SAMPLED_BANDS = 32
 _SAMPLED_CELLS = 1 << 15  # of each band
 
 
-def tensor_grid(source: Any, name: str = "", **options: Any) -> TensorGrid:
+def tensor_grid(
+    source: Any, name: str = "", *, cache: bool | str | os.PathLike[str] | None = None, **options: Any
+) -> TensorGrid:
     """A grid of one tensor's own matrix, outputs down the rows and inputs across the columns.
 
     What lies in a file is never read whole into memory: beyond 4 MB, an overview travels, and what is in view is read
@@ -48,6 +52,8 @@ def tensor_grid(source: Any, name: str = "", **options: Any) -> TensorGrid:
     source : an array of two axes, in memory, memory-mapped, Zarr or dask; or a checkpoint, a module or a mapping of
         arrays, as for `scan`
     name : of the tensor, in full; for an array, what it is called. May be left out where there is only one tensor
+    cache : a folder where the levels of what lies in a file are kept for the next time, up to 4 GB of them; True for
+        the user's own cache folder, None for none
     options : as for `LayerGrid`: vmin, vmax, cmap ...
 
     Raises
@@ -57,7 +63,7 @@ def tensor_grid(source: Any, name: str = "", **options: Any) -> TensorGrid:
     TypeError, ValueError
         If the source or the tensor cannot be read, or has no entries. `SourceError` is a ValueError.
     """
-    return TensorGrid(open_tensor(source, name), in_memory=_is_in_memory(source), **options)
+    return TensorGrid(open_tensor(source, name, cache=kept_levels(cache)), in_memory=_is_in_memory(source), **options)
 
 
 def _is_in_memory(source: Any) -> bool:
@@ -170,7 +176,7 @@ class TensorGrid(LayerGrid):
             pages, far, traits = super()._packed(pages, shown, version)
             return self._tensor_pages(pages.matrix(shown)), far, traits
         matrix = pages.matrix(shown)
-        far = Far(self._opened.matrix, None, version, self._show_overview)
+        far = Far(self._opened.matrix, None, version, self._show_overview, cache=self._opened.cache)
         whole = matrix.values.size <= self._browser_cells
         return pages, far, packed_far(matrix, far.first_look(), version, whole)
 

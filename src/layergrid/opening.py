@@ -55,7 +55,8 @@ class OpenTensor:
         self.matrix = matrix
         self.name = name
         """Full parameter name, with the rows where it is a part of a tensor; "" where unknown."""
-        self._cache = cache
+        self.cache = cache
+        """Where its levels are kept for the next time; None for nowhere."""
         rows, columns = matrix.shape
         self.shape = (columns, rows) if matrix.transposed else (rows, columns)
         """Rows (outputs) and columns (inputs) as they are shown."""
@@ -72,7 +73,7 @@ class OpenTensor:
     @cached_property
     def pyramid(self) -> Pyramid:
         """Answers windows; made when first asked for, and gone when this is closed."""
-        return Pyramid(self.matrix, cache=self._cache)
+        return Pyramid(self.matrix, cache=self.cache)
 
     def summary(
         self, metrics: Sequence[str] = METRICS, progress: Callable[[float], None] | None = None
@@ -148,7 +149,14 @@ def open_cell(source: Source, cell: Cell, *, cache: KeptLevels | None = None) ->
 
 
 def open_difference(
-    base: Source, first: Cell, other: Source, second: Cell, models: tuple[str, str], side: int
+    base: Source,
+    first: Cell,
+    other: Source,
+    second: Cell,
+    models: tuple[str, str],
+    side: int,
+    *,
+    cache: KeptLevels | None = None,
 ) -> OpenTensor:
     """Open one of the three matrices of a pair of cells; see `Compared`.
 
@@ -169,6 +177,7 @@ def open_difference(
         stored_shape=shown.stored_shape,
         label=" to ".join(models) if side == 2 else models[side],
         divisions=shown.divisions,
+        cache=cache,
         compared=compared,
     )
 

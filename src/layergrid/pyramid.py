@@ -6,6 +6,7 @@ so far can be seen in the overview; a window that needs a level waits for it, ot
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import weakref
@@ -22,12 +23,15 @@ from layergrid.sharing import side_by_side
 from layergrid.tensor import widen
 from layergrid.windows import Blocks, Window, empty_blocks, reduce_blocks, reduce_cells
 
-MOST_BYTES = 640 << 20
+MOST_BYTES = 768 << 20
 """Of levels held in memory, unless more are asked for."""
 
 # While levels are made, a window of more cells than these waits for them; others are made of the cells at once, which
 # takes less than the tenth of a second that a picture may (benchmarks/windows.md).
 _MOST_READ = 1 << 24
+
+
+_log = logging.getLogger(__name__)
 
 
 class Closed(Stopped):
@@ -57,7 +61,7 @@ class Pyramid:
     source : an array, memory-mapped or not; a Zarr or dask array, or anything that gives an array for
         ``source[rows, columns]``; a `layergrid.tensor.Tensor`; a `Readable`
     absent : bool array of its shape: cells that are not there, which must be NaN
-    budget_bytes : of the levels; None for a third of the matrix at float32, and 640 MB at most. The overview is
+    budget_bytes : of the levels; None for a third of the matrix at float32, and 768 MB at most. The overview is
         always kept: up to 12 MB, 24 MB for float64.
     cache : keeps the levels of matrices of a known file on disk, for the next time; None for none
     threads : that read and reduce
@@ -398,7 +402,10 @@ class _Build:
         if last:
             self._make_coarser()
             if self._cache is not None and not self._stop.is_set():
-                self._cache.keep(self._key, self.levels.buffer)
+                try:
+                    self._cache.keep(self._key, self.levels.buffer)
+                except OSError as error:  # a full disk must not take the picture
+                    _log.warning("the levels of a matrix could not be kept: %s", error)
             self._progress.clear()
             self.finished.set()
 

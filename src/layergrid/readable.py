@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from layergrid.tensor import STORAGE, Tensor, as_tensor
+from layergrid.tensor import STORAGE, Room, Tensor, as_tensor
 
 PIECE = 1 << 18
 """Cells read at a time where more are needed: half a megabyte to two. More at once go through slower caches."""
@@ -165,11 +166,23 @@ class StoredRows:
                 part[row - rows.start] = self.tensor.read(begin + columns.start, begin + columns.stop)
             return part
         step = max(1, PIECE // width)
+        room = _room()
         for top in range(rows.start, rows.stop, step):
             bottom = min(top + step, rows.stop)
-            whole = self.tensor.read(top * width, bottom * width).reshape(-1, width)
+            whole = room.read(self.tensor, top * width, bottom * width).reshape(-1, width)
             part[top - rows.start : bottom - rows.start] = whole[:, columns]
         return part
+
+
+_rooms = threading.local()
+
+
+def _room() -> Room:
+    """This thread's memory for rows that are read whole, of which a part is kept."""
+    if not hasattr(_rooms, "room"):
+        _rooms.room = Room()
+    room: Room = _rooms.room
+    return room
 
 
 def parts(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 import math
+import os
 import reprlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -111,6 +112,9 @@ class LayerGrid(anywidget.AnyWidget):
     source : the model that the cells are of, so that `open` can open their tensors: a path, a URL, a module, a mapping
         of arrays; two of them, (base, other), for a comparison. By default `data`, if that is a model, or what a scan
         or a comparison says it was made of
+    cache : a folder in which is kept for the next time what was read of a model's files: the numbers of a first look,
+        and the levels of opened tensors, up to 4 GB of them, of which those used longest ago make room. Delete it to
+        clear it. True for the user's own cache folder, None for none
     insights : list findings beside the grid, and check claims there. They are computed on a thread of their own once
         the page has painted; a grid of more than 47,031 (61 x 771) cells is analysed only on request
 
@@ -258,12 +262,14 @@ class LayerGrid(anywidget.AnyWidget):
         browser_cells: int = MOST_HELD_CELLS,
         insights: bool = True,
         source: Any = None,
+        cache: bool | str | os.PathLike[str] | None = None,
     ) -> None:
         self._source = source
+        self._cache = cache
         if source is None:
             self._source = data if holds_tensors(data) else compared_in(data)
         self._behind: Behind | None = None
-        pages = as_pages(data, layers=layers, components=components, dims=dims, rows=rows, columns=columns)
+        pages = as_pages(data, layers=layers, components=components, dims=dims, rows=rows, columns=columns, cache=cache)
         self._browser_cells = browser_cells
         self._pages, self._far_cells, traits = self._packed(pages, 0, 0)
         self._matrix = matrix = self._pages.matrix(0)
@@ -313,6 +319,8 @@ class LayerGrid(anywidget.AnyWidget):
             )
         self.on_msg(self._receive)
         self.observe(self._announce_selection, "selection")
+        if self._far_cells is not None:
+            self._far_cells.follow()
 
     def update(self, data: Any, *, refit: bool = False) -> None:
         """Show other values of the same shape; view, selection and labels stay.
@@ -339,6 +347,8 @@ class LayerGrid(anywidget.AnyWidget):
             for name, value in traits.items():
                 setattr(self, name, value)
             self._findings = self._panel.update(self._page, self._matrix)
+            if far is not None:
+                far.follow()
             if refit:
                 self.fit()
 
@@ -443,7 +453,7 @@ class LayerGrid(anywidget.AnyWidget):
         with self._lock:
             matrix, position, pages, page = self._matrix, self.position, self._pages, self._page
             if self._behind is None:
-                self._behind = behind(matrix.source if self._source is None else self._source)
+                self._behind = behind(matrix.source if self._source is None else self._source, self._cache)
         cell = cell_at(matrix, row, column)
         if matrix.absent is not None and matrix.absent[row, column]:
             raise ValueError(f"layer {cell.layer!r} has no {cell.component!r}: the cell is absent and has no tensor")
@@ -561,6 +571,8 @@ class LayerGrid(anywidget.AnyWidget):
         if self.comm is None:
             if self._far:
                 _, self._far_cells, _ = self._packed(self._pages, self._page, self._far["version"])
+                assert self._far_cells is not None  # as it was
+                self._far_cells.follow()
             self.open()
         outputs.show(self)
         self._panel.shown()
