@@ -1,9 +1,11 @@
 import json
 
 import numpy as np
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from layergrid import LayerGrid, scan
 from layergrid.matrix import Matrix
 from layergrid.parameters import pack_parameters, unpack_parameters
 
@@ -98,3 +100,32 @@ def test_any_names_come_back(data):
     matrix = matrix_of(names, layers, absent)
     packed = json.loads(json.dumps(pack_parameters(matrix)))
     np.testing.assert_array_equal(unpack_parameters(packed, matrix), names)
+
+
+def test_cells_of_fused_tensors_say_which_rows_they_stand_for():
+    found = scan(
+        {
+            f"model.layers.{layer}.{part}.weight": np.ones(shape, np.float32)
+            for layer in range(3)
+            for part, shape in (("self_attn.qkv_proj", (24, 8)), ("self_attn.o_proj", (8, 8)))
+        },
+        progress=False,
+    )
+    grid = LayerGrid(found)
+    assert grid.components == ["attn.q", "attn.k", "attn.v", "attn.o"]
+    assert grid._parameters["rows"] == {"templates": ["0:8", "8:16", "16:24", None], "exceptions": {}}
+    assert grid._parameters["templates"][0] == "model.layers.{layer}.self_attn.qkv_proj.weight"
+    assert grid.data["rows"].sel(component="attn.k").values.tolist() == ["8:16"] * 3
+    assert LayerGrid(found["rms"])._parameters == LayerGrid(grid.data)._parameters == grid._parameters
+
+
+def test_a_dim_or_numbers_called_rows_are_no_parts_of_tensors():
+    names = (("rows", "component"), np.array([["a.0"], ["a.1"]], dtype=object))
+    table = xr.DataArray(np.ones((2, 1)), {"rows": ["0:8", "x"], "parameter": names}, ("rows", "component"))
+    assert "rows" not in LayerGrid(table)._parameters
+    numbered = xr.DataArray(
+        np.ones((2, 1)),
+        {"parameter": (("layer", "component"), names[1]), "rows": ("layer", [3, 4])},
+        ("layer", "component"),
+    )
+    assert "rows" not in LayerGrid(numbered)._parameters

@@ -2,7 +2,7 @@
 import { partText } from "./divisions.ts";
 import type { Figure } from "./figure.ts";
 import { counted, exactNumber, numberFormat, rankText } from "./format.ts";
-import { type Label, parameterName } from "./labels.ts";
+import { type Label, tensorText } from "./labels.ts";
 import { placesAt, type Selector } from "./pages.ts";
 import { countAbove, meanAndDeviation } from "./statistics.ts";
 import { turnedTo } from "./turning.ts";
@@ -25,7 +25,7 @@ export interface CellFacts {
   readonly rank: string;
   /** "+2.1 sd in attn.k"; empty where it cannot be said. */
   readonly deviation: string;
-  /** Full tensor name; empty where unknown. */
+  /** Full tensor name, and which of its rows the cell stands for; empty where unknown. */
   readonly parameter: string;
   /** Said of values that lie outside the color scale; empty for others. */
   readonly offScale: string;
@@ -73,7 +73,7 @@ export function cellFacts(figure: Figure, row: number, column: number): CellFact
               : "",
     deviation:
       finite && !absent && matrix.far === null ? deviationInComponent(figure, column, component, value) : "",
-    parameter: absent ? "" : parameterName(matrix.parameters, row, column, layer),
+    parameter: absent ? "" : tensorText(matrix.parameters, row, column, layer),
     offScale:
       !finite || absent
         ? ""

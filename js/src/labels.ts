@@ -80,6 +80,8 @@ export function groupRuns(labels: readonly string[]): GroupRun[] {
 export interface PackedParameters {
   readonly templates?: readonly (string | null)[];
   readonly exceptions?: Readonly<Record<string, string>>;
+  /** The same of what a cell stands for where that is a part of its tensor: `0:768`, `columns 0:768`. */
+  readonly rows?: PackedParameters;
 }
 
 /** Full name of a cell's tensor, "" where unknown. */
@@ -87,5 +89,14 @@ export function parameterName(packed: PackedParameters, row: number, column: num
   const exception = packed.exceptions?.[`${row},${column}`];
   if (exception !== undefined) return exception;
   const template = packed.templates?.[column];
-  return template === undefined || template === null ? "" : template.replace("{layer}", () => String(layer));
+  return template === undefined || template === null
+    ? ""
+    : template.replaceAll("{layer}", () => String(layer));
+}
+
+/** The name of a cell's tensor, and which part of it the cell stands for: `h.0.qkv, rows 0:768`; "" where unknown. */
+export function tensorText(packed: PackedParameters, row: number, column: number, layer: Label): string {
+  const name = parameterName(packed, row, column, layer);
+  const part = packed.rows === undefined ? "" : parameterName(packed.rows, row, column, layer);
+  return name === "" || part === "" ? name : `${name}, ${part.startsWith("columns") ? part : `rows ${part}`}`;
 }

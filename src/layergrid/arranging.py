@@ -161,6 +161,7 @@ def _arranged(
             names,
             absent,
             None if part.parameters is None else _laid_out(part.parameters, row_axis, column_axis),
+            None if part.pieces is None else _laid_out(part.pieces, row_axis, column_axis),
             name=title,
             units=units,
             source=part.source,

@@ -27,6 +27,9 @@ class Part:
     parameters: np.ndarray | None = None
     """Names of tensors as objects, "" where there is none; None where no name is known."""
 
+    pieces: np.ndarray | None = None
+    """Which rows of its tensor a cell stands for, see `Matrix`."""
+
     source: str = ""
 
 

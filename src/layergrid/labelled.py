@@ -28,6 +28,8 @@ def to_dataarray(matrix: Matrix) -> xarray.DataArray:
     }
     if matrix.parameters is not None:
         coords["parameter"] = (DIMS, np.array(matrix.parameters, dtype=object))
+    if matrix.pieces is not None:
+        coords["rows"] = (DIMS, np.array(matrix.pieces, dtype=object))
     absent = np.zeros(matrix.values.shape, bool) if matrix.absent is None else matrix.absent
     if not np.array_equal(absent, _nameless(matrix.values, matrix.parameters)):
         coords["absent"] = (DIMS, absent.copy())
@@ -61,6 +63,7 @@ def from_xarray(x: xarray.DataArray | xarray.Dataset) -> Matrix:
         component_labels(_labels(x, column_dim), columns, what=f"labels of dim {column_dim!r}"),
         absent_cells(x, values, parameters),
         parameters,
+        piece_texts(x),
         name=attribute_text(x.attrs.get("long_name", x.name)),
         units=attribute_text(x.attrs.get("units")),
         source=attribute_text(x.attrs.get("source")),
@@ -134,6 +137,18 @@ def parameter_names(x: xarray.DataArray) -> np.ndarray | None:
         _blank_missing(names)
     names.flags.writeable = False
     return names if any(names.flat) else None
+
+
+def piece_texts(x: xarray.DataArray) -> np.ndarray | None:
+    """The coordinate ``rows`` over all dims of x, as `scan` gives it; None where there is none of texts."""
+    texts = None if "rows" in x.dims else _grid_coordinate(x, "rows")
+    if texts is None:
+        return None
+    for index, text in np.ndenumerate(texts):
+        if not isinstance(text, str):  # an outer join has added a cell, or these are rows of something else
+            texts[index] = ""
+    texts.flags.writeable = False
+    return texts if any(texts.flat) else None
 
 
 def _blank_missing(names: np.ndarray) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray
 
 from layergrid.cube import Coordinate, Cube, Part, coordinates
-from layergrid.labelled import absent_cells, attribute_text, parameter_names
+from layergrid.labelled import absent_cells, attribute_text, parameter_names, piece_texts
 from layergrid.values import real_array
 
 METRIC = "metric"
@@ -67,21 +67,31 @@ def _cube(
         values = real_array(part.values, f"values of {str(whole.name)!r}" if whole.name is not None else "values")
         if not named:
             return Part(values)
-        parameters = names_of(whole, part, at)
+        parameters = known_texts(whole, part, at, "parameter", parameter_names)
         return Part(
-            values, absent_cells(part, values, parameters), parameters, attribute_text(whole.attrs.get("source"))
+            values,
+            absent_cells(part, values, parameters),
+            parameters,
+            known_texts(whole, part, at, "rows", piece_texts),
+            attribute_text(whole.attrs.get("source")),
         )
 
     # Reading names takes longer than reading values, and they seldom differ from page to page.
     known: dict[tuple[object, ...], np.ndarray | None] = {}
 
-    def names_of(whole: xarray.DataArray, part: xarray.DataArray, at: Mapping[str, int]) -> np.ndarray | None:
-        if "parameter" not in whole.coords:
+    def known_texts(
+        whole: xarray.DataArray,
+        part: xarray.DataArray,
+        at: Mapping[str, int],
+        coordinate: str,
+        texts_of: Callable[[xarray.DataArray], np.ndarray | None],
+    ) -> np.ndarray | None:
+        if coordinate not in whole.coords:
             return None
-        own = whole.coords["parameter"].dims
-        key = (part.dims, *((dim, place) for dim, place in at.items() if dim in own))
+        own = whole.coords[coordinate].dims
+        key = (coordinate, part.dims, *((dim, place) for dim, place in at.items() if dim in own))
         if key not in known:
-            known[key] = parameter_names(part)
+            known[key] = texts_of(part)
         return known[key]
 
     def text(at: Mapping[str, int]) -> tuple[str, str]:
@@ -114,6 +124,7 @@ def _stacked(parts: Sequence[Part], axis: int) -> Part:
         values,
         together([part.absent for part in parts], False),
         together([part.parameters for part in parts], ""),
+        together([part.pieces for part in parts], ""),
         parts[0].source,
     )
 

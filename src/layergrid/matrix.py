@@ -33,6 +33,10 @@ class Matrix:
     parameters: np.ndarray | None = None
     """Full tensor name of each cell as str, "" where unknown or absent; None where no name is known."""
 
+    pieces: np.ndarray | None = None
+    """Which rows or columns of its tensor a cell stands for, as ``"0:768"``, "" for all; None where every cell has a
+    tensor of its own."""
+
     name: str = ""
     """What the number is, for the title: ``"Effective rank ratio"``; "" where unknown."""
 

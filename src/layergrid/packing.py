@@ -120,11 +120,11 @@ def _together(
     return Pages(selectors, kept.__getitem__), traits | {"_held": ALL_PAGES}
 
 
-def _names_key(page: Matrix) -> tuple[bytes, bytes] | None:
+def _names_key(page: Matrix) -> tuple[bytes, ...] | None:
     """Equal for pages with the very same names: their strings are shared, so that comparing references will do."""
     if page.parameters is None:
         return None
-    return page.parameters.tobytes(), b"" if page.absent is None else page.absent.tobytes()
+    return tuple(b"" if part is None else part.tobytes() for part in (page.parameters, page.pieces, page.absent))
 
 
 def _with_bytes(matrix: Matrix) -> tuple[Matrix, bytes]:

@@ -21,14 +21,19 @@ def pack_parameters(matrix: Matrix) -> dict[str, Any]:
 
     Returns
     -------
-    ``{"templates": [str or None, ...], "exceptions": {"row,column": name}}``; {} where no name is known.
+    ``{"templates": [str or None, ...], "exceptions": {"row,column": name}}``; {} where no name is known. Where some
+    cells stand for a part of their tensor, the same of those parts under ``"rows"``.
     ``template.replace("{layer}", str(layer))`` is the name of each cell that is there, but for
     the exceptions. None says that the names of a component are unknown, as "" does for a
     cell. Absent cells have no name.
     """
-    names = matrix.parameters
-    if names is None or not (names != "").any():
+    if matrix.parameters is None or not (matrix.parameters != "").any():
         return {}
+    packed = _pack(matrix, matrix.parameters)
+    return packed if matrix.pieces is None else {**packed, "rows": _pack(matrix, matrix.pieces)}
+
+
+def _pack(matrix: Matrix, names: np.ndarray) -> dict[str, Any]:
     templates: list[str | None] = []
     exceptions: dict[str, str] = {}
     for column in range(len(matrix.components)):

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { groupRuns, parameterName, splitLabel, unpackLabels } from "../../js/src/labels.ts";
+import { groupRuns, parameterName, splitLabel, tensorText, unpackLabels } from "../../js/src/labels.ts";
 
 test("a count stands for the labels 0 to n - 1", () => {
   const layers = unpackLabels(3, false);
@@ -51,4 +51,18 @@ test("a tensor's name comes from its component's template unless it is an except
   assert.equal(parameterName(packed, 0, 1, 7), "");
   assert.equal(parameterName({}, 0, 0, 0), "");
   assert.equal(parameterName(packed, 0, 0, "$&"), "h.$&.q");
+});
+
+test("the layer stands wherever the template has a place for it", () => {
+  assert.equal(parameterName({ templates: ["s.{layer}.h{layer}"] }, 0, 0, 12), "s.12.h12");
+});
+
+test("a cell of a fused tensor says which rows or columns it stands for", () => {
+  const rows = { templates: ["0:768", "columns 0:64", null], exceptions: { "1,0": "64:128 of every 192" } };
+  const packed = { templates: ["h.{layer}.qkv", "h.{layer}.c_attn", "h.{layer}.o"], rows };
+  assert.equal(tensorText(packed, 0, 0, 3), "h.3.qkv, rows 0:768");
+  assert.equal(tensorText(packed, 1, 0, 4), "h.4.qkv, rows 64:128 of every 192");
+  assert.equal(tensorText(packed, 0, 1, 3), "h.3.c_attn, columns 0:64");
+  assert.equal(tensorText(packed, 0, 2, 3), "h.3.o");
+  assert.equal(tensorText({ rows }, 0, 0, 3), "");
 });
