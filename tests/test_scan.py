@@ -141,6 +141,21 @@ def test_kept_results_are_used_until_the_file_changes(path, tmp_path, monkeypatc
     assert len(measured) == 9
 
 
+def test_several_numbers_for_each_row_have_two_dims(tmp_path):
+    wide, tall = RNG.standard_normal((2, 3, 5)).astype(np.float32)[0], np.ones((4, 2), np.float32)
+    model = {"model.layers.0.mlp.up_proj.weight": wide, "model.layers.1.mlp.up_proj.weight": tall}
+    path = write_safetensors(tmp_path / "m.safetensors", model)
+    name = "quantiles(0.25, 1) per row"
+    found = scan(path, ["rms", name], cache=tmp_path / "kept", progress=False)
+    assert found[name].dims == ("layer", "component", f"{name} row", f"{name} q")
+    assert found[name].shape == (2, 1, 4, 2)
+    assert found[f"{name} q"].values.tolist() == [0.25, 1]
+    np.testing.assert_allclose(found[name][0, 0, :3, 1], wide.max(axis=1))
+    assert np.isnan(found[name][0, 0, 3]).all()
+    assert (found[name][1] == 1).all()
+    assert scan(path, ["rms", name], cache=tmp_path / "kept", progress=False).identical(found)
+
+
 def test_a_file_that_holds_no_kept_results_is_refused(path, tmp_path):
     (tmp_path / "results.sqlite").write_bytes(b"not a database, but long enough to look at" * 100)
     with pytest.raises(ValueError, match="holds no kept results"):

@@ -72,35 +72,46 @@ def to_dataset(
             rows[place] = cell.rows
         coordinates["rows"] = (tuple(axes), rows)
     for label, is_named in labels.items():
-        lengths = {np.size(values[label]) for values in numbers.values() if np.ndim(values[label])}
-        extra = (max(lengths),) if lengths else ()
+        found = {index: np.asarray(values[label], np.float64) for index, values in numbers.items()}
+        extra = _longest([number.shape for number in found.values()])
         values = np.full(shape + extra, np.nan)
-        for index, found in numbers.items():
-            if extra:  # of matrices of different heights, the shorter ones end in NaN
-                number = np.atleast_1d(found[label])
-                values[places[index]][: number.size] = number
-            else:
-                values[places[index]] = found[label]
+        for index, number in found.items():
+            # Of matrices of different heights, the shorter ones end in NaN; a single number stands first.
+            whole = number.shape + (1,) * (len(extra) - number.ndim) if number.size else (0,) * len(extra)
+            room: tuple[Any, ...] = (*places[index], *map(slice, whole))
+            values[room] = number.reshape(whole)
         dims = tuple(axes)
-        if extra:
-            dim, ticks = along or _own_dim(label, is_named, extra[0])
+        named = [along][: len(extra)] if along else _own_dims(label, is_named, extra)
+        for (dim, ticks), length in zip(named, extra, strict=True):
             dims += (dim,)
-            if len(ticks) == extra[0]:
+            if len(ticks) == length:
                 coordinates[dim] = list(ticks)
         info = metric_info(label) if is_named else {"long_name": label, "units": ""}
         variables[label] = (dims, values, info)
     return xr.Dataset(variables, coordinates)
 
 
-def _own_dim(label: str, is_named: bool, length: int) -> tuple[str, Sequence[Any]]:
-    """The dim of a metric that gives several numbers, and its coordinate where it has one."""
+def _longest(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """How long each axis must be to hold arrays of all these shapes; those of fewer axes lie along the first ones."""
+    axes = max(map(len, shapes), default=0)
+    return tuple(max(shape[axis] for shape in shapes if len(shape) > axis) for axis in range(axes))
+
+
+def _own_dims(label: str, is_named: bool, lengths: tuple[int, ...]) -> list[tuple[str, Sequence[Any]]]:
+    """The dims of a metric that gives several numbers, and their coordinates where they have any."""
     if not is_named:
-        return f"{label} entry", []
+        return [(f"{label} entry", [])] * len(lengths)
     request = parse_request(label, METRICS | PAIR_METRICS)
+    dims: list[tuple[str, Sequence[Any]]] = []
     if request.axis == "head" and not request.heads:
-        return "head", range(length)
-    ticks = list(request.arguments) if request.metric.many and request.axis is None else []
-    return f"{label} {request.axis or ('q' if ticks else 'rank')}", ticks
+        dims.append(("head", range(lengths[0]) if lengths else ()))
+    elif request.axis is not None:
+        dims.append((f"{label} {request.axis}", ()))
+    if request.metric.many:
+        dims.append((f"{label} q", request.arguments))
+    elif request.metric.name == "singular_values":
+        dims.append((f"{label} rank", ()))
+    return dims[: len(lengths)]
 
 
 def _text(name: str) -> str:

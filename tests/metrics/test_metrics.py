@@ -291,6 +291,24 @@ def test_values_per_row_column_and_head():
     np.testing.assert_allclose(found["norm per column_head(4)"], groups, rtol=1e-6)
 
 
+def test_quantiles_per_row_column_and_head_are_those_of_each():
+    values = RNG.standard_normal((6, 8)).astype(np.float32)
+    names = [f"quantiles(0.1, 0.5, 1) per {axis}" for axis in ("row", "column", "head(3)", "column_head(2)")]
+    found = measure(as_tensor(values), names)
+    parts = values, values.T, values.reshape(3, -1), values.reshape(6, 2, 4).transpose(1, 0, 2).reshape(2, -1)
+    for name, part in zip(names, parts, strict=True):
+        expected = np.quantile(part.astype(np.float64), [0.1, 0.5, 1], axis=1).T
+        np.testing.assert_allclose(found[name], expected, rtol=1e-12)
+
+
+def test_singular_values_per_head_end_in_nan_where_there_are_fewer():
+    values = RNG.standard_normal((6, 8)).astype(np.float32)
+    (found,) = measure(as_tensor(values), ["singular_values(3) per head(3)"]).values()
+    assert found.shape == (3, 3)
+    np.testing.assert_allclose(found[1, :2], np.linalg.svd(values[2:4], compute_uv=False), rtol=1e-6)
+    assert np.isnan(found[:, 2]).all()
+
+
 def test_functions_go_by_their_names():
     def half(tensor):
         return tensor.shape[0] / 2
@@ -315,7 +333,6 @@ def test_functions_go_by_their_names():
         ("rms per row(3)", "takes no number"),
         ("alpha per row", "needs a matrix"),
         ("quantization_error per column", "groups along rows"),
-        ("quantiles per row", "not available per row"),
         ("rms per head(4)", "the 3 rows of 'w' are not 4 heads"),
     ],
 )

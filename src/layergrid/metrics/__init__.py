@@ -34,8 +34,8 @@ def measure(tensor: Tensor, metrics: Sequence[str | Callable[[np.ndarray], float
 
     Returns
     -------
-    A float for each; an array for ``quantiles`` and ``singular_values``, and one value per row, column or
-    head for what is asked for along an axis. NaN where a metric is undefined: see docs/metrics.md.
+    A float for each; an array for ``quantiles`` and ``singular_values``; for what is asked for along an axis an
+    array of one of these per row, column or head. NaN where a metric is undefined: see docs/metrics.md.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def measure(tensor: Tensor, metrics: Sequence[str | Callable[[np.ndarray], float
     for axis, heads in {(r.axis, r.heads) for r in requests if r.axis is not None}:
         along = [r for r in requests if (r.axis, r.heads) == (axis, heads)]
         parts = [_measure_whole(part, along) for part in _parts(tensor, str(axis), heads)]
-        found |= {r.label: np.array([float(part[r.label]) for part in parts]) for r in along}
+        found |= {r.label: np.array([part[r.label] for part in parts], np.float64) for r in along}
     if functions:
         array = widen(tensor.read(0, tensor.size), tensor.dtype).reshape(tensor.shape)
         found |= {name: float(function(array)) for name, function in functions.items()}

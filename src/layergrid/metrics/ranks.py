@@ -22,7 +22,7 @@ def interpolate(pairs: np.ndarray, fractions: np.ndarray) -> np.ndarray:
 
 
 def select(tensor: Tensor, ranks: np.ndarray) -> np.ndarray:
-    """The entries that would stand at `ranks` if all were sorted; exact, without sorting or holding them.
+    """The entries that would stand at `ranks` if all were sorted; exact, without sorting or holding more than a block.
 
     Entries become unsigned integers of the same order, of which 16 more bits are settled in each pass by
     counting.
@@ -35,6 +35,9 @@ def select(tensor: Tensor, ranks: np.ndarray) -> np.ndarray:
     -------
     float64 array of the same shape
     """
+    if tensor.size <= WIDE_BLOCK:
+        entries: np.ndarray = np.sort(widen(tensor.read(0, tensor.size), tensor.dtype).astype(np.float64))[ranks]
+        return entries
     wide = tensor.dtype != "F32"
     bits = 64 if wide else 32
     wanted, inverse = np.unique(ranks, return_inverse=True)

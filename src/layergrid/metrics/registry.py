@@ -114,7 +114,7 @@ def parse_request(text: str, table: dict[str, Metric] = METRICS) -> Request:
         raise ValueError(f"{metric.name} needs a matrix; a single {axis} has none, got {text!r}")
     if axis == "column" and metric.family == "quantization":
         raise ValueError(f"{metric.name} groups along rows; it has no value per column, got {text!r}")
-    if axis is not None and (metric.family == "pair" or metric.many or metric.name == "singular_values"):
+    if axis is not None and metric.family == "pair":
         raise ValueError(f"{metric.name} is not available per {axis}")
     return Request(
         text, metric, _arguments(match["arguments"], metric, text), cast("Axis | None", axis), int(heads or 0)
