@@ -1,0 +1,122 @@
+"""Answers that come late, broken or never, and the largest tensors: the picture stays, and says what it is."""
+
+import numpy as np
+
+from .test_large import click_and_compare, wait_for_text, zoom_to_one_cell
+from .test_open import wait_for_text as wait_for
+
+MAKE = """
+import threading
+import numpy as np
+import layergrid as lg
+from layergrid.far import Far
+r, c = np.arange(2200, dtype=np.float32)[:, None], np.arange(2000, dtype=np.float32)[None, :]
+values = np.sin(r / 300) * np.cos(c / 500) + (r * 7919 + c * 104729) % 101 / 200
+answer, begun, go = Far._reply, threading.Event(), threading.Event()
+clicked = []
+grid = lg.LayerGrid(values, browser_cells=1000)
+grid.on_click(lambda cell: clicked.append((cell.layer, cell.component, cell.value)))
+"""
+DAMAGED = """
+def damaged(self, request, stop):
+    content, buffers = answer(self, request, stop)
+    return content, [buffers[0][:-4], *buffers[1:]]
+Far._reply = damaged
+"""
+HELD = """
+def held(self, request, stop):
+    begun.set()
+    go.wait(120)
+    return answer(self, request, stop)
+Far._reply = held
+"""
+TENSOR = """
+import json
+rows, columns = 4096, 14336
+name = "model.layers.3.mlp.up_proj.weight"
+def codes(r, c):
+    # The bit patterns of bfloat16 numbers between 1 and 2, and their negatives.
+    return (16256 + (r * 7 + c * 13) % 127 + 32768 * ((r + c) % 2)).astype("<u2")
+entry = {"dtype": "BF16", "shape": [rows, columns], "data_offsets": [0, rows * columns * 2]}
+header = json.dumps({name: entry}).encode()
+with open("tall.safetensors", "wb") as file:
+    file.write(len(header).to_bytes(8, "little") + header)
+    for row in range(rows):
+        file.write(codes(np.int64(row), np.arange(columns)).tobytes())
+grid = lg.LayerGrid([[0.0]], layers=[3], components=["mlp.up"], source="tall.safetensors")
+"""
+
+
+def show(open_notebook, extra="", *more):
+    notebook = open_notebook(MAKE + extra + "\ngrid", *more)
+    notebook.run(0)
+    return notebook, notebook.grid(0).wait_until_drawn()
+
+
+def test_cells_arrive_while_a_cell_of_the_notebook_runs(open_notebook):
+    # The running cell ends with the click, which thus reached Python meanwhile, as did the windows before it.
+    notebook, grid = show(open_notebook, "", "grid.on_click(lambda cell: go.set())\nassert go.wait(120)")
+    wait_for_text(notebook, grid.root.locator(".layergrid-legend"), "overview's blocks")
+    notebook.start(1)
+    notebook.page.wait_for_function("jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'")
+    zoom_to_one_cell(grid)
+    click_and_compare(notebook, grid)
+    assert notebook.evaluate("go.is_set()")
+
+
+def test_a_damaged_answer_is_said_and_the_next_one_is_painted(open_notebook):
+    notebook, grid = show(open_notebook, DAMAGED)
+    zoom_to_one_cell(grid)
+    wait_for_text(notebook, grid.notice, "could not be had: the reply is damaged")
+    assert (grid.pixels()[..., 3] == 255).all()
+    notebook.evaluate("None", after="Far._reply = answer")
+    grid.tab_stop.focus()
+    grid.page.keyboard.press("f")
+    zoom_to_one_cell(grid)
+    click_and_compare(notebook, grid)
+    grid.notice.wait_for(state="hidden")
+
+
+def test_a_kernel_that_dies_while_it_answers_leaves_the_overview_which_says_so(open_notebook):
+    notebook, grid = show(open_notebook, HELD)
+    coarse = grid.pixels()
+    grid.tab_stop.focus()
+    grid.page.keyboard.press("+")
+    notebook.wait_for_python("begun.is_set()")
+    notebook.log.expect("Cannot send")  # what JupyterLab throws where a message has no kernel to go to
+    notebook.shut_down_kernel()
+    wait_for_text(notebook, grid.notice, "busy, or gone.*overview|cannot be asked.*overview")
+    assert (grid.pixels()[..., 3] == 255).all()
+    grid.page.keyboard.press("f")
+    notebook.page.wait_for_function(
+        "(link) => link.hidden", arg=grid.root.locator(".layergrid-link", has_text="fit").first.element_handle()
+    )
+    np.testing.assert_array_equal(grid.pixels(), coarse)
+
+
+def test_a_tensor_of_4096_x_14336_opens_by_enter_and_a_click_hits_the_right_weight(open_notebook):
+    notebook, outer = show(open_notebook, TENSOR)
+    outer.root.locator(".layergrid-toolbar *").first.wait_for(state="attached")
+    outer.tab_stop.focus()
+    outer.page.keyboard.press("Enter")
+    outer.root.locator(".layergrid-details-place", has_text="layer 3").wait_for()
+    outer.page.keyboard.press("Enter")
+    inner = notebook.grid(0, 1).wait_until_drawn()
+    inner.root.locator(".layergrid-toolbar *").first.wait_for(state="attached")
+    inner.tab_stop.scroll_into_view_if_needed()
+    zoom_to_one_cell(inner)
+    box = inner.cells.bounding_box()
+    inner.page.mouse.click(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.6)
+    place = inner.root.locator(".layergrid-details-place")
+    wait_for(place, r"row \d+, column \d+$")
+    row, column = (int(word.split()[1]) for word in place.inner_text().split(", "))
+    # About a third from the left and half way down, where the wheel was turned: the axes were not mixed up.
+    assert abs(row / 4096 - 0.61) < 0.05
+    assert abs(column / 14336 - 0.37) < 0.05
+    true = (1 + (row * 7 + column * 13) % 127 / 128) * (-1) ** (row + column)
+    shown = inner.root.locator(".layergrid-details-value")
+    wait_for(shown, r"\d")
+    shown.click()
+    assert float(shown.inner_text().replace("\u2212", "-")) == true
+    focused = inner.active_cell().get_attribute("aria-label")
+    assert focused.startswith(f"row {row}, column {column}, ")
