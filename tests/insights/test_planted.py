@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from layergrid.findings import insights
+from layergrid.matrix import Matrix
 
 TESTED = {"trend", "shape", "band", "contrast", "relation", "outlier"}
 
@@ -224,3 +225,19 @@ def test_a_quiet_component_is_judged_by_its_own_noise(grid, noise):
     noise[:, 2] *= 0.01
     noise[:, 2] += np.linspace(0, 0.08, 28)
     assert [f.components for f in insights(grid(noise)) if f.kind == "trend"] == [("attn.v",)]
+
+
+def test_of_many_relations_the_strongest_are_listed_and_the_rest_counted():
+    shared = np.random.default_rng(3).standard_normal((28, 1))
+    own = np.random.default_rng(4).standard_normal((28, 90))
+    # The first columns hold least of their own: they are most alike.
+    values = shared + own * np.linspace(0.05, 0.3, 90)
+    values[:, 5] = values[:, 4]
+    found = insights(Matrix(values, tuple(range(28)), tuple(f"c{i}" for i in range(90))))
+    related = [f for f in found if f.kind == "relation"]
+    assert len(related) == 100
+    assert ("c4", "c5") not in {f.components for f in related}
+    assert [f.p for f in related] == sorted(f.p for f in related)
+    assert np.mean([int(name[1:]) for f in related for name in f.components]) < 30
+    pairs = 90 * 89 // 2 - 1
+    assert f"{pairs - 100} more relations are significant" in found.notes[0]

@@ -19,7 +19,6 @@ LIKELY = 0.05
 """One takes part too with a chance of at most this, if it is shifted at least half as far as those that surely do."""
 
 TEST = "all but the most significant component of the best window (partial conjunction), AR(1) noise"
-_BATCH = 32
 # Fisher's sum adds up what each p-value is off: with hundreds of components that alone looks like a band.
 _MOST_TOGETHER = 12
 
@@ -119,8 +118,7 @@ def windows(series: Series) -> Windows:
     high, low = np.ones((half, components)), np.ones((half, components))
     for block in series.blocks:
         design = serial.Design.of(level_and_slope(block.rows), template.columns[block.rows])
-        for start in range(0, len(block.columns), _BATCH):
-            part = slice(start, start + _BATCH)
+        for part in serial.batches(len(block.columns), 2 * half):
             columns = block.columns[part]
             up, down = serial.tails(serial.regress(design, block.y[:, part], series.noise.of(columns)))
             high[:, columns] = np.minimum(1.0, 2 * np.minimum(up[:half], up[half:]))

@@ -13,9 +13,6 @@ import numpy as np
 from layergrid.findings import serial, templates
 from layergrid.findings.series import Block, Series, level, level_and_slope, place
 
-# Components fitted at once: bounds the memory at (rhos, templates, this many).
-_BATCH = 32
-
 
 @dataclass(frozen=True)
 class Curve:
@@ -46,8 +43,7 @@ def fit_curves(series: Series) -> dict[int, dict[str, Curve]]:
     """The best curve of each form, by component index; components that are not tested have none."""
     out: dict[int, dict[str, Curve]] = {}
     for block in series.blocks:
-        for start in range(0, len(block.columns), _BATCH):
-            part = slice(start, start + _BATCH)
+        for part in serial.batches(len(block.columns), templates.peaks(len(block.rows)).columns.shape[1]):
             _fit(Block(block.rows, block.columns[part], block.y[:, part]), series, out)
     return out
 

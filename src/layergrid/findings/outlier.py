@@ -23,6 +23,8 @@ _ROUNDING = 1e-7
 _CLIP = 2.5
 _CLIPPED_VARIANCE = 0.97756
 _FEWEST_CELLS = 30
+# Cells whose likelihood at every scale is computed at once.
+_CHUNK = 2**14
 _MOST = 50
 
 
@@ -104,7 +106,9 @@ def tail_chances(z: np.ndarray, of: np.ndarray) -> np.ndarray:
     scale = (anchor / stdtrit(freedom, 0.875))[:, None] * _SCALES
     support = np.empty_like(scale)
     for i, (each, scales) in enumerate(zip(freedom, scale, strict=True)):
-        kernel = np.log1p((inner / scales[:, None]) ** 2 / each).sum(axis=1)
+        kernel = np.zeros(len(scales))
+        for start in range(0, len(inner), _CHUNK):
+            kernel += np.log1p((inner[start : start + _CHUNK] / scales[:, None]) ** 2 / each).sum(axis=1)
         support[i] = len(inner) * (density[i] - np.log(scales)) - (each + 1) / 2 * kernel
     support += 2 * np.log(np.maximum(2 * stdtr(freedom[:, None], -largest / scale), 1e-300))
     weight = np.exp(support - support.max()) * _tail_prior(len(z))[:, None]

@@ -18,6 +18,8 @@ MOST = 100
 
 TEST = "regression of normal scores on each other, the weaker of both ways, AR(1) noise averaged out"
 _BATCH = 64
+# So many pairs have their p-values averaged over rho at once.
+_PAIRS = 4096
 _MOST_SHARED = 1 - 1e-12
 
 
@@ -49,31 +51,57 @@ def normal_scores(series: Series) -> np.ndarray:
     return out
 
 
-def pairs(series: Series, same: set[frozenset[int]], limit: float) -> list[Pair]:
-    """All pairs of tested components with p at most `limit`; those in `same` are not asked.
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of all pairs: numbers of each with a p-value at most the limit, and the strongest by name."""
+
+    p: np.ndarray
+    """Ascending."""
+
+    strongest: list[Pair]
+    """The first `MOST`, of equal p-values those that are more alike."""
+
+
+def pairs(series: Series, same: set[frozenset[int]], limit: float) -> Kept:
+    """The pairs of tested components with p at most `limit`; those in `same` are not asked.
 
     A likeness is tested both ways, each component as the regressor of the other, and the weaker counts. As it must
     hold without serial correlation too, which is one product to ask, the rest is asked of few. Memory is that of a
-    few blocks of pairs, not of all.
+    few blocks of pairs and a number for each that is kept.
     """
     columns = np.flatnonzero(series.tested)
     lines = _Lines.of(series, columns)
-    out: list[Pair] = []
+    place = {int(column): at for at, column in enumerate(columns)}
+    unasked = np.array(
+        [min(pair) * len(columns) + max(pair) for pair in (_placed(each, place) for each in same) if pair]
+    )
+    every, strongest = [np.empty(0)], []
     for start in range(0, len(columns), _BATCH):
         rows = np.arange(start, min(start + _BATCH, len(columns)))
         later = np.arange(start, len(columns))
         plain = lines.plain_chance(rows, later)
-        ahead = later[None, :] > rows[:, None]
-        first, second = np.nonzero(ahead & (plain <= limit))
+        first, second = np.nonzero((later[None, :] > rows[:, None]) & (plain <= limit))
         first, second = rows[first], later[second]
-        if not len(first):
-            continue
-        p = np.maximum(lines.chance(first, second), plain[first - start, second - start])
-        for i, j, each in zip(first, second, p, strict=True):
-            one, two = int(columns[i]), int(columns[j])
-            if each <= limit and frozenset((one, two)) not in same:
-                out.append(Pair(one, two, max(float(each), 1e-300), lines.correlation(int(i), int(j))))
-    return out
+        asked = ~np.isin(first * len(columns) + second, unasked)
+        first, second = first[asked], second[asked]
+        for part in range(0, len(first), _PAIRS):
+            one, two = first[part : part + _PAIRS], second[part : part + _PAIRS]
+            p = np.maximum(np.maximum(lines.chance(one, two), plain[one - start, two - start]), 1e-300)
+            every.append(p[p <= limit])
+            alike = lines.correlations(one, two)
+            best = np.lexsort((-np.abs(alike), p))[:MOST]
+            strongest += [
+                Pair(int(columns[one[i]]), int(columns[two[i]]), float(p[i]), float(alike[i]))
+                for i in best
+                if p[i] <= limit
+            ]
+        strongest = sorted(strongest, key=lambda pair: (pair.p, -abs(pair.correlation)))[:MOST]
+    return Kept(np.sort(np.concatenate(every)), strongest)
+
+
+def _placed(pair: frozenset[int], place: dict[int, int]) -> list[int]:
+    """Places of both of a pair among the tested components; empty where either is not tested."""
+    return [place[column] for column in pair] if all(column in place for column in pair) else []
 
 
 def likeness(series: Series, one: int, two: int) -> Pair | None:
@@ -85,7 +113,7 @@ def likeness(series: Series, one: int, two: int) -> Pair | None:
     if (lines.there.all(axis=1)).sum() < FEWEST_LAYERS:
         return None
     p = max(float(lines.chance(first, second)[0]), float(lines.plain_chance(first, second)[0, 0]))
-    return Pair(one, two, max(p, 1e-300), lines.correlation(0, 1))
+    return Pair(one, two, max(p, 1e-300), float(lines.correlations(first, second)[0]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,9 +142,10 @@ class _Lines:
         design = serial.Design.of(np.ones((len(scores), 1)), scores)
         return cls(scores, there, design.length**2, design.explained[:, 0], series.noise.log_prior[:, columns])
 
-    def correlation(self, one: int, two: int) -> float:
+    def correlations(self, one: np.ndarray, two: np.ndarray) -> np.ndarray:
+        """Of each with its partner, shape (pairs,)."""
         x, y = self.scores[:, one], self.scores[:, two]
-        return float(x @ y / np.sqrt((x @ x) * (y @ y)))
+        return cast(np.ndarray, (x * y).sum(axis=0) / np.sqrt((x * x).sum(axis=0) * (y * y).sum(axis=0)))
 
     def plain_chance(self, rows: np.ndarray, later: np.ndarray) -> np.ndarray:
         """Two-sided chance without serial correlation, shape (rows, later); 1 where too few layers have both."""
@@ -151,7 +180,7 @@ class _Lines:
             constant - 0.5 * log_b - 0.5 * df * (rest + log_a) + self.prior[:, one],
             constant - 0.5 * log_a - 0.5 * df * (rest + log_b) + self.prior[:, two],
         )
-        return cast(np.ndarray, np.maximum(*(serial.averaged(p, way, layers) for way in ways)))
+        return cast(np.ndarray, np.maximum(*(serial.averaged(p, serial.weights(way), layers) for way in ways)))
 
 
 def _score(share: np.ndarray, df: np.ndarray) -> np.ndarray:
@@ -173,10 +202,11 @@ def relations(
     tried = tested * (tested - 1) // 2 - len(same)
     if tried < 1:
         return [], 0
-    kept = sorted(pairs(series, same, alpha * SHARES["relation"]), key=lambda pair: pair.p)
-    p = corrected(np.array([pair.p for pair in kept]), tried, "relation")
-    significant = [(pair, float(q)) for pair, q in zip(kept, p, strict=True) if q <= alpha]
-    return [_relation(series, pair, q, trending) for pair, q in significant[:MOST]], len(significant)
+    kept = pairs(series, same, alpha * SHARES["relation"])
+    p = corrected(kept.p, tried, "relation")
+    significant = int((p <= alpha).sum())
+    found = zip(kept.strongest[:significant], p, strict=False)
+    return [_relation(series, pair, float(q), trending) for pair, q in found], significant
 
 
 def _relation(series: Series, pair: Pair, p: float, trending: dict[int, str]) -> Finding:

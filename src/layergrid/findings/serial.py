@@ -27,6 +27,8 @@ from layergrid.findings.pooling import RHOS, Noise, borrowed
 _COEFFICIENTS = np.column_stack([1 + RHOS**2, -RHOS, -(RHOS**2)])
 # Below this share of a series' own size a residual is rounding, not noise.
 _ROUNDING = 1e-10
+# Series fitted at once, and numbers of one array of shape (rhos, regressors, series): 2 MB.
+_MOST_AT_ONCE, _MOST_NUMBERS = 32, 2**18
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +163,12 @@ def regress(design: Design, series: np.ndarray, noise: Noise) -> Fit:
     return Fit(projection, np.log(residual), log_scale[:, :, None], noise, freedom, layers)
 
 
+def batches(series: int, regressors: int) -> list[slice]:
+    """Series in parts so small that what `regress` holds of one is bounded, however many regressors there are."""
+    each = max(1, min(_MOST_AT_ONCE, _MOST_NUMBERS // (len(RHOS) * max(1, regressors))))
+    return [slice(start, start + each) for start in range(0, series, each)]
+
+
 def residuals(nuisance: np.ndarray, series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Log restricted likelihood of each rho, and log sum of squared innovations, beside the nuisance alone.
 
@@ -193,14 +201,16 @@ def normal_score(t: np.ndarray, freedom: np.ndarray) -> np.ndarray:
     return cast(np.ndarray, np.copysign(size, t))
 
 
-def averaged(p: np.ndarray, log_posterior: np.ndarray, layers: int) -> np.ndarray:
+def averaged(p: np.ndarray, weight: np.ndarray, layers: int) -> np.ndarray:
     """p-values at each rho, shape (rhos, ...), to one: (sum of weight x p^s)^(1/s), at least 1e-300.
 
     The plain average, s = 1, up to 15 layers, falling to 0.7 at 21. It lets a rho that is nearly ruled out decide, and
     finds less; where layers are few, none is ruled out.
     """
     s = min(1.0, max(0.7, 15 / layers))
-    return cast(np.ndarray, np.maximum((weights(log_posterior) * p**s).sum(axis=0) ** (1 / s), 1e-300))
+    # Three times as fast as a power.
+    powers = p if s == 1.0 else np.exp(s * np.log(np.maximum(p, 1e-300)))
+    return cast(np.ndarray, np.maximum((weight * powers).sum(axis=0) ** (1 / s), 1e-300))
 
 
 def tails(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
@@ -211,8 +221,8 @@ def tails(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
     from scipy.special import ndtr
 
     below = ndtr(normal_score(*fit.student()))
-    posterior = fit.log_posterior
-    return averaged(1 - below, posterior, fit.layers), averaged(below, posterior, fit.layers)
+    weight = weights(fit.log_posterior)
+    return averaged(1 - below, weight, fit.layers), averaged(below, weight, fit.layers)
 
 
 def both_tails(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
@@ -220,9 +230,9 @@ def both_tails(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
     from scipy.special import ndtr
 
     t, freedom = fit.student()
-    posterior = fit.log_posterior
-    p = averaged(2 * ndtr(-np.abs(normal_score(t, freedom))), posterior, fit.layers)
-    return p, np.sign((weights(posterior) * t).sum(axis=0))
+    weight = weights(fit.log_posterior)
+    p = averaged(2 * ndtr(-np.abs(normal_score(t, freedom))), weight, fit.layers)
+    return p, np.sign((weight * t).sum(axis=0))
 
 
 def picked(fit: Fit, regressor: np.ndarray) -> Fit:
