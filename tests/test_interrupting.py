@@ -19,6 +19,13 @@ DATA_BYTES = 64
 HANG_S = 60
 
 
+@pytest.fixture(autouse=True)
+def _ctrl_c_is_heard():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts deaf to it
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def path(tmp_path, monkeypatch):
     monkeypatch.setattr("layergrid.tasks._TASK_JOBS", 1)
