@@ -31,8 +31,8 @@ SHARDS, TENSORS = 163, 90_000
 EXPERT = (2048, 7168)
 
 
-def write_shard(path: Path, tensors: dict[str, tuple[str, tuple[int, ...]]], fill: bytes | None) -> None:
-    """A shard of the given names, dtypes and shapes; without `fill` the data are a hole in the file."""
+def write_shard(path: Path, tensors: dict[str, tuple[str, tuple[int, ...]]], codes: bytes | None) -> None:
+    """A shard of the given names, dtypes and shapes; without `codes` the data are a hole in the file."""
     header, end = {}, 0
     for name, (dtype, shape) in tensors.items():
         size = int(np.prod(shape)) * {"F8_E4M3": 1, "F32": 4}[dtype]
@@ -41,11 +41,11 @@ def write_shard(path: Path, tensors: dict[str, tuple[str, tuple[int, ...]]], fil
     text = json.dumps(header).encode()
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
-        if fill is None:
+        if codes is None:
             file.truncate(8 + len(text) + end)
-        else:
-            for start in range(0, end, len(fill)):
-                file.write(fill[: end - start])
+            return
+        for dtype, shape in tensors.values():
+            file.write(codes if dtype == "F8_E4M3" else np.full(shape, 2e-4, "<f4").tobytes())
 
 
 def expert(layer: int, number: int) -> dict[str, tuple[str, tuple[int, ...]]]:
@@ -90,7 +90,7 @@ def main() -> None:
     tensors: dict[str, tuple[str, tuple[int, ...]]] = {}
     for number in range(16):
         tensors |= expert(0, number)
-    codes = np.random.default_rng(0).standard_normal(1 << 20).astype(np.float32)
+    codes = (40 * np.random.default_rng(0).standard_normal(EXPERT)).astype(np.float32)
     write_shard(shard / "model.safetensors", tensors, codes.astype(ml_dtypes.float8_e4m3fn).tobytes())
     size_bytes = sum(tensor.nbytes for tensor in open_source(shard).tensors.values()) / 4  # codes: a byte each
     for metrics in (["rms"], ["rms", "max", "sparsity", "kurtosis"]):

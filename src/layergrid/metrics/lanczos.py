@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-_FEWEST, _MOST = 8, 64
+_FEWEST, _MOST = 8, 128
 """Steps before the first look at what was reached, and before giving up."""
 
-_TOLERANCE = 1e-9
+_SHARE = 8
+"""It also gives up after as many steps as an eighth of the rows: then all eigenvalues cost no more."""
+
+_TOLERANCE = 1e-8
 """Relative error of the largest eigenvalue; it is the square of the vector's."""
 
 
@@ -16,7 +19,7 @@ def leading_vector(matrix: np.ndarray) -> np.ndarray | None:
 
     Every step costs one product with the matrix and one with its transpose, in the matrix's own precision. All
     vectors are held orthogonal to each other, and it stops as soon as the residual bounds the error: after 8 to
-    14 steps for most weights.
+    14 steps for most weights, 60 for noise of shape (2048, 7168).
 
     Parameters
     ----------
@@ -31,7 +34,7 @@ def leading_vector(matrix: np.ndarray) -> np.ndarray | None:
     B. N. Parlett (1998), "The symmetric eigenvalue problem", SIAM, sections 11.7 and 13.2.
     """
     rows = matrix.shape[0]
-    basis = np.empty((min(_MOST, rows), rows), matrix.dtype)
+    basis = np.empty((min(_MOST, rows, max(2 * _FEWEST, rows // _SHARE)), rows), matrix.dtype)
     # A random start: one of equal entries is orthogonal to the leading vector of a centred matrix.
     vector = np.random.default_rng(0).standard_normal((rows,)).astype(matrix.dtype)
     projected = np.zeros((len(basis), len(basis)))
