@@ -32,6 +32,34 @@ def replies(monkeypatch):
     return sent
 
 
+class Clock:
+    """A clock that stands still until it is set forward; in place of the module `time`."""
+
+    def __init__(self):
+        self._now = 0.0
+        self._changed = threading.Condition()
+
+    def monotonic(self):
+        return self._now
+
+    def sleep(self, seconds):
+        with self._changed:
+            until = self._now + seconds
+            assert self._changed.wait_for(lambda: self._now >= until, WAIT_S)
+
+    def advance(self, seconds):
+        with self._changed:
+            self._now += seconds
+            self._changed.notify_all()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(panel, "time", clock)
+    return clock
+
+
 def ask(widget, **message):
     widget._handle_custom_msg(json.loads(json.dumps(message)), [])
 
@@ -53,6 +81,8 @@ def test_nothing_is_computed_nor_scipy_imported_before_someone_asks():
 import sys
 import numpy as np
 import layergrid as lg
+import layergrid.panel
+layergrid.panel.QUIET_S = 3600.0
 grid = lg.LayerGrid(np.eye(12))
 grid._repr_mimebundle_()
 grid.update(np.ones((12, 12)))
@@ -71,29 +101,33 @@ def test_a_request_fills_the_state_and_gets_one_reply(replies):
     assert replies.empty()
 
 
-def test_a_shown_grid_gets_its_findings_though_no_page_asks_and_one_that_was_closed_does_not(monkeypatch):
-    monkeypatch.setattr(panel, "QUIET_S", 1.5)  # long enough to close a grid in, on a busy machine too
+def test_a_shown_grid_gets_its_findings_though_no_page_asks_and_one_that_was_closed_does_not(monkeypatch, clock):
     analysed = queue.Queue()
     monkeypatch.setattr(panel, "_analysed", lambda matrix: analysed.put(matrix.values[0, 0]) or empty(matrix))
     closed, open_, hidden = (lg.LayerGrid(np.full((2, 2), float(number))) for number in range(3))
     for grid in (closed, open_):
         grid._repr_mimebundle_()
     closed.close()
+    assert analysed.empty()
+    clock.advance(panel.QUIET_S)
     assert analysed.get(timeout=WAIT_S) == 1.0
     open_.update(np.full((2, 2), 7.0))
+    clock.advance(panel.QUIET_S)
     assert analysed.get(timeout=WAIT_S) == 7.0
     assert analysed.empty()
     assert shown(hidden) is None
 
 
-def test_a_grid_that_is_updated_all_the_time_is_analysed_once_it_rests(monkeypatch):
-    monkeypatch.setattr(panel, "QUIET_S", 0.3)
+def test_a_grid_that_is_updated_all_the_time_is_analysed_once_it_rests(monkeypatch, clock):
     analysed = queue.Queue()
     monkeypatch.setattr(panel, "_analysed", lambda matrix: analysed.put(matrix.values[0, 0]) or empty(matrix))
     grid = lg.LayerGrid(np.zeros((2, 2)))
     grid._repr_mimebundle_()
     for number in range(20):
+        clock.advance(panel.QUIET_S / 2)
         grid.update(np.full((2, 2), float(number)))
+    assert analysed.empty()
+    clock.advance(panel.QUIET_S)
     assert analysed.get(timeout=WAIT_S) == 19.0
     assert analysed.empty()
 

@@ -37,6 +37,13 @@ def outlined(grid: Grid) -> tuple[int, int, int, int] | None:
     return int(left), int(top), int(right), int(bottom)
 
 
+def wait_until_outlined(grid: Grid) -> None:
+    grid.page.wait_for_function(
+        "(canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean)",
+        arg=grid.marks.element_handle(),
+    )
+
+
 def place(grid: Grid, row: int, column: int) -> tuple[float, float, float, float]:
     """A cell's box within the picture: left, top, right, bottom."""
     box, canvas = grid.box(row, column), grid.cells.bounding_box()
@@ -60,10 +67,7 @@ def test_pointing_at_a_finding_outlines_its_cells_and_recolors_none(explained):
     before = grid.pixels()
     assert outlined(grid) is None
     line(grid, "attn.q rises").hover()
-    notebook.page.wait_for_function(
-        "(canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean)",
-        arg=grid.marks.element_handle(),
-    )
+    wait_until_outlined(grid)
     expected = (top[0], top[1], bottom[2], bottom[3])
     assert np.abs(np.subtract(outlined(grid), expected)).max() <= 2
     assert np.array_equal(grid.pixels(), before)
@@ -135,6 +139,68 @@ def test_a_claim_gets_its_verdict_and_its_cells_outlined_and_without_a_kernel_sa
     expect(grid.root.locator(".layergrid-claim-note")).to_contain_text("kernel is gone")
     line(grid, "attn.q rises").hover()
     assert outlined(grid) is not None
+
+
+def test_the_panel_is_worked_by_keyboard_alone(explained):
+    notebook, grid = explained
+    keyboard, lines = notebook.page.keyboard, grid.root.locator(".layergrid-finding")
+    last = lines.count() - 1
+    grid.root.get_by_label("Component of the findings").focus()
+    keyboard.press("Tab")
+    expect(lines.nth(0)).to_be_focused()
+    keyboard.press("End")
+    expect(lines.nth(last)).to_be_focused()
+    keyboard.press("ArrowUp")
+    expect(lines.nth(last - 1)).to_be_focused()
+    wait_until_outlined(grid)
+    keyboard.press("Enter")
+    expect(lines.nth(last - 1)).to_have_attribute("aria-pressed", "true")
+    notebook.wait_for_python(f"grid.selection == list(grid.insights[{last - 1}].cells)")
+    keyboard.press("Space")
+    notebook.wait_for_python("grid.selection == []")
+    keyboard.press("Tab")  # the whole list is one stop
+    expect(grid.root.get_by_label("Check a claim about the grid")).to_be_focused()
+    keyboard.press("Shift+Tab")
+    expect(lines.nth(last - 1)).to_be_focused()
+
+    kinds = grid.root.get_by_label("Kind of finding")
+    kinds.focus()
+    keyboard.type("trend")
+    expect(kinds).to_have_value("trend")
+    expect(lines).to_have_count(2)
+    notebook.wait_for_python("len(grid.insights) > 2")
+
+
+PAGES = f"""
+import numpy as np
+import pandas as pd
+import layergrid as lg
+frame = pd.read_csv({str(FIGURE)!r}, index_col="layer")
+values = np.stack([frame.to_numpy(), frame.to_numpy()[::-1]])
+grid = lg.LayerGrid(values, dims={{"step": [0, 100], "layer": None, "component": list(frame.columns)}})
+grid
+"""
+
+
+def test_a_turned_page_shows_its_own_findings_and_keeps_them_without_a_kernel(open_notebook):
+    notebook = open_notebook(PAGES)
+    notebook.run(0)
+    grid = notebook.grid(0).wait_until_drawn()
+    line(grid, "attn.q rises").wait_for(timeout=COMES_MS)
+    slider = grid.root.locator("[data-dim=step] input[type=range]")
+    slider.focus()
+    notebook.page.keyboard.press("ArrowRight")
+    line(grid, "attn.q falls").wait_for(timeout=COMES_MS)
+    expect(line(grid, "attn.q rises")).to_have_count(0)
+    notebook.wait_for_python("grid.position == {'step': 100}")
+    line(grid, "attn.q falls").click()
+    notebook.wait_for_python("grid.selection == [(layer, 'attn.q') for layer in range(28)]")
+
+    notebook.shut_down_kernel()
+    slider.focus()
+    notebook.page.keyboard.press("ArrowLeft")
+    expect(line(grid, "attn.q rises")).to_have_count(1)
+    expect(line(grid, "attn.q falls")).to_have_count(0)
 
 
 def test_findings_are_computed_again_after_an_update(explained):

@@ -7,6 +7,7 @@ import numpy as np
 from layergrid.findings.curves import Curve
 from layergrid.findings.finding import Finding, chance, layer_range, number
 from layergrid.findings.multiplicity import corrected
+from layergrid.findings.ranks import kendall_tau
 from layergrid.findings.series import Series
 
 TEST = "slope with AR(1) noise, serial correlation averaged out"
@@ -34,11 +35,8 @@ def ends(series: Series, column: int) -> tuple[float, float]:
 
 def tau(series: Series, column: int) -> float:
     """Kendall's tau-b of value and layer over the present layers; 0 where the values are all the same."""
-    from scipy.stats import kendalltau
-
     rows = np.flatnonzero(np.isfinite(series.values[:, column]))
-    result = kendalltau(rows, series.values[rows, column])
-    return float(np.nan_to_num(result.statistic))
+    return kendall_tau(rows, series.values[rows, column])
 
 
 def _trend(series: Series, column: int, curve: Curve, p: float) -> Finding | None:
