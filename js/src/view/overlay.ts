@@ -15,7 +15,12 @@ export interface Overlay {
   describe(figure: Figure): void;
   /** Outline cells of the matrix, dashed, until others are; none where there are no boxes. */
   outline(boxes: readonly Box[]): void;
+  destroy(): void;
 }
+
+/** What is said of a cell costs a look at all others: of more than these it waits until the view stands still. */
+const TOLD_AT_ONCE = 100_000;
+const STILL_MS = 150;
 
 let overlays = 0;
 
@@ -40,6 +45,7 @@ export function createOverlay({ frame, plot, aim }: GridView): Overlay {
   let hover: Spot | null = null;
   let finding: readonly Box[] = [];
   let placedFor: readonly unknown[] = [];
+  let telling: ReturnType<typeof setTimeout> | undefined;
 
   const redraw = () => {
     const figure = aim.figure();
@@ -48,14 +54,12 @@ export function createOverlay({ frame, plot, aim }: GridView): Overlay {
     if (figure !== null) outlines.draw(figure, { hover: drag === null ? hover : null, drag, finding });
   };
 
-  const placeActive = (speak: boolean) => {
+  const placeActive = () => {
     const figure = aim.figure();
     if (figure === null) return;
-    const { rows, columns, layout, state } = figure;
+    const { layout } = figure;
     const focus = aim.focus();
     const box = cellBox(figure, focus);
-    const selected = state.selection.includes(aim.cellAt(focus));
-    const text = spoken(cellFacts(figure, rows[focus.row]!, columns[focus.column]!), selected);
     Object.assign(active.style, {
       left: `${box.x / layout.ratio}px`,
       top: `${box.y / layout.ratio}px`,
@@ -63,12 +67,22 @@ export function createOverlay({ frame, plot, aim }: GridView): Overlay {
       height: `${box.height / layout.ratio}px`,
     });
     setAttributes(line, { "aria-rowindex": focus.row + 1 });
-    setAttributes(active, {
-      "aria-colindex": focus.column + 1,
-      "aria-selected": String(selected),
-      "aria-label": text,
-    });
+    setAttributes(active, { "aria-colindex": focus.column + 1 });
+  };
+  const tellActive = (speak: boolean) => {
+    clearTimeout(telling);
+    const figure = aim.figure();
+    if (figure === null) return;
+    const { rows, columns, state } = figure;
+    const focus = aim.focus();
+    const selected = state.selection.includes(aim.cellAt(focus));
+    const text = spoken(cellFacts(figure, rows[focus.row]!, columns[focus.column]!), selected);
+    setAttributes(active, { "aria-selected": String(selected), "aria-label": text });
     if (speak) setText(live, text);
+  };
+  const goActive = (speak: boolean) => {
+    placeActive();
+    tellActive(speak);
   };
 
   const showTooltip = (event: PointerEvent) => {
@@ -101,8 +115,8 @@ export function createOverlay({ frame, plot, aim }: GridView): Overlay {
     tooltip.hide();
     redraw();
   });
-  plot.addEventListener("focus", () => placeActive(true));
-  aim.watch({ dragged: redraw, focused: placeActive });
+  plot.addEventListener("focus", () => goActive(true));
+  aim.watch({ dragged: redraw, focused: goActive });
 
   return {
     draw(figure) {
@@ -123,15 +137,24 @@ export function createOverlay({ frame, plot, aim }: GridView): Overlay {
         "aria-colcount": columns.length,
         "aria-label": `${state.title === "" ? "Grid" : state.title}: ${size}`,
       });
-      // What is said of a cell costs a look at all others, so only where something of it may have changed.
       const said = [state.selection, shown, rows, columns, layout, state.units];
       const chosen = state.selection !== placedFor[0]; // known only now: a selection is drawn after its key
-      if (said.some((part, i) => part !== placedFor[i])) placeActive(chosen && plot.matches(":focus"));
+      if (said.some((part, i) => part !== placedFor[i])) {
+        placeActive();
+        if (chosen || shown.cells.values.length <= TOLD_AT_ONCE) tellActive(chosen && plot.matches(":focus"));
+        else {
+          clearTimeout(telling);
+          telling = setTimeout(() => tellActive(false), STILL_MS);
+        }
+      }
       placedFor = said;
     },
     outline(boxes) {
       finding = boxes;
       redraw();
+    },
+    destroy() {
+      clearTimeout(telling);
     },
   };
 }

@@ -205,6 +205,7 @@ export function createSurroundings(setting: Setting): Surroundings {
     destroy() {
       stopTheme();
       opening.destroy();
+      overlay.destroy();
       selectors.destroy();
       colorbar.destroy();
       chips.destroy();
