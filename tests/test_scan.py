@@ -1,4 +1,5 @@
 import os
+import re
 import sqlite3
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -224,3 +225,24 @@ def test_the_numbers_are_those_of_measure():
     found = scan(MODEL, "stable_rank", progress=False)
     expected = measure(as_tensor(MODEL[Q0]), ["stable_rank"])["stable_rank"]
     assert found.stable_rank.sel(layer=0, component="attn.q").item() == expected
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"metrics": 3}, TypeError, "a metric is a name or a function, got 3 of type int"),
+        ({"metrics": ["rms", None]}, TypeError, "got None of type NoneType"),
+        ({"on_error": "ignore"}, ValueError, "on_error must be 'raise' or 'skip', got 'ignore'"),
+        ({"executor": 4}, TypeError, "executor must be a concurrent.futures.Executor, got 4 of type int"),
+        ({"source": ""}, SourceError, "the path is empty"),
+        ({"source": {}}, SourceError, "dict has no tensors"),
+    ],
+)
+def test_arguments_that_mean_nothing_are_refused_in_words(path, wrong, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        scan(**{"source": path, "progress": False, **wrong})
+
+
+def test_a_path_in_the_home_folder_is_found(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME" if os.name == "posix" else "USERPROFILE", str(tmp_path))
+    assert scan(f"~/{os.path.basename(path)}", progress=False)["rms"].shape == scan(path, progress=False)["rms"].shape

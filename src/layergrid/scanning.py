@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -112,9 +112,12 @@ def scan(
 
 def metric_list(metrics: Metric | Sequence[Metric]) -> list[Metric]:
     """The metrics asked for, one or several, as a list without repetition."""
-    chosen = [metrics] if isinstance(metrics, str) or callable(metrics) else list(metrics)
+    chosen = [metrics] if isinstance(metrics, str) or not isinstance(metrics, Iterable) else list(metrics)
     if not chosen:
         raise ValueError("metrics is empty; name at least one, such as 'rms'")
+    for metric in chosen:
+        if not isinstance(metric, str) and not callable(metric):
+            raise TypeError(f"a metric is a name or a function, got {metric!r} of type {type(metric).__name__}")
     return list(dict.fromkeys(chosen))
 
 
@@ -183,6 +186,8 @@ def _no_heads(opened: Source, metrics: Sequence[Metric]) -> ValueError:
 
 
 def _no_cells(opened: Source, outside: Sequence[str]) -> SourceError:
+    if not opened.tensors:
+        return SourceError(f"{opened.label} has no tensors; is it the model that was meant?")
     examples = ", ".join(map(ascii, outside[:3] or list(opened.tensors)[:3]))
     return SourceError(
         f"{opened.label} has {len(opened.tensors)} tensors, but no weight to measure in a numbered layer "

@@ -84,6 +84,10 @@ def run_jobs(
         Within a second: what has not begun is cancelled; of our own threads, those that read stop at the
         next block, and those inside a decomposition finish it in the background.
     """
+    if executor is not None and not hasattr(executor, "submit"):
+        raise TypeError(
+            f"executor must be a concurrent.futures.Executor, got {executor!r} of type {type(executor).__name__}"
+        )
     failures: dict[int, Failure] = {}
     sizes = {job.key: job.nbytes for job in jobs}
     with _progress_bar(progress, len(jobs), sum(sizes.values())) as advance:

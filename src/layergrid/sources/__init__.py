@@ -49,6 +49,8 @@ def open_source(
     TypeError
         If the object is none of these.
     """
+    if on_error not in ("raise", "skip"):
+        raise ValueError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
     if isinstance(source, Source):
         return source
     if is_module(source):
@@ -61,7 +63,7 @@ def open_source(
     if is_url(source):
         return _open_url(source, on_error)
     if isinstance(source, str | os.PathLike):
-        return _open_path(Path(source), on_error)
+        return _open_path(_local(source), on_error)
     if is_zarr_group(source):
         return zarr_source(source)
     if is_tree(source):
@@ -75,9 +77,18 @@ def open_source(
 def open_file(path: str | os.PathLike[str]) -> ByteFile:
     """The file at a path or URL; `SourceError` where there is none."""
     if not is_url(path):
-        return LocalFile(path)
+        return LocalFile(_local(path))
     location = open_remote(str(path))
     return location.file() if isinstance(location, RemoteFolder) else location
+
+
+def _local(path: str | os.PathLike[str]) -> Path:
+    """A path on this machine, ``~`` as a shell reads it."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"expected a path or URL, got {path!r} of type {type(path).__name__}")
+    if not os.fspath(path):
+        raise SourceError("the path is empty; name a file or folder, or '.' for this one")
+    return Path(path).expanduser()
 
 
 def _open_path(path: Path, on_error: Literal["raise", "skip"]) -> Source:
