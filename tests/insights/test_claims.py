@@ -143,7 +143,9 @@ attn.q rises if attn.k falls; attn.q rises faster than attn.k; attn.q rises less
 attn.q rises from 0.12 to 0.15; attn.q increases from 0.15 to 0.12; attn.q jumps from 0.12 to 0.14 at layer 10
 attn.k is 0.02 higher than attn.q; attn.q is lower than attn.k by 0.01; attn.q is always lower than attn.k
 attn.k peaks later than attn.o; attn.k peaks before layer 10; attn.k peaks after layer 14; attn.k peaks at 18
-attn.k has two peaks; attn.k has no peak; attn.k has no outliers; attn.k contains NaN; attn.k has missing values
+attn.k has two peaks; attn.k has no peak; mlp.down has no trend; attn.q lacks a trend;
+attn.q decreases as depth grows; there is a trend in attn.q; attn.q is not above 0.13
+attn.k has no outliers; attn.k contains NaN; attn.k has missing values
 the peak of attn.k is lower than that of attn.o; attn.k shows a larger range than attn.q; attn.o is highest
 attn.k's lowest value is higher than attn.q's highest; attn.q has the second highest values; attn.k is about 15%
 attn.q and attn.k both rise; attn.q and mlp.gate both rise with layer; attn.q, attn.k rise; attn.k or attn.o peaks
@@ -224,6 +226,7 @@ def test_gaps_and_outliers_are_claimed_too(grid, noise):
     for sentence in (
         "mlp.up at layer 17 is an outlier",
         "attn.q is absent at layers 3-4",
+        "layers 3-4 have no attn.q",
         "attn.k is missing at layer 9",
     ):
         assert check(holes, sentence).verdict == "supported"

@@ -96,7 +96,8 @@ def _of_clause(clause: str, subject: tuple[str, ...], names: Names) -> Reading:
         left = names.left(clause, *patterns, alike)
         base = Claim(kind, (), direction)
         if len({form[:2] for form in forms}) > 1:
-            return Reading((), left or ("or",))
+            said = tuple(match[0] for pattern in patterns for match in re.finditer(pattern, clause))
+            return Reading((), names.left(clause, *patterns) or said)
     else:
         base, left = _place(clause, ranges, names)
     if base is None or left:

@@ -17,8 +17,11 @@ _INVERSE = (
     r"\bnegative(?:ly)? correlat\w*"
 )
 _PARALLEL = r"\btogether\b|\bparallel\b|(?:\bpositive(?:ly)? )?\bcorrelat\w*"
+# "Layers 0-3 have no attn.q"; "attn.q has no trend" is another matter.
+_WITHOUT = r"\b(?:has|have) no\b|\black(?:s|ing)?\b"
 _GAPS = (
-    ("absent", r"\b(?:is|are) absent\b|\b(?:has|have) no\b|\black(?:s|ing)?\b"),
+    ("absent", r"\b(?:is|are) absent\b"),
+    ("absent", _WITHOUT),
     ("missing", r"\b(?:is|are) (?:missing|nan|infinite)\b"),
     ("outlier", r"\b(?:is|are)(?: an)? outliers?\b|\bstands? out\b|\bspikes?\b"),
 )
@@ -65,7 +68,8 @@ def _gap(text: str, names: Names) -> Reading | None:
     """Claims of cells that are absent, missing or outliers; None where the text speaks of no such thing."""
     single, ranges = names.single(text), layer_ranges(text)
     for kind, pattern in _GAPS:
-        if single and re.search(pattern, text):
+        found = re.search(pattern, text)
+        if single and found and (pattern != _WITHOUT or names.named(text)[0].start > found.end()):
             left = names.left(text, pattern)
             if left or negated(re.sub(pattern, " ", text)) or (kind == "outlier" and not ranges):
                 return Reading((), left)
