@@ -1,45 +1,47 @@
-/** When to draw: at once for the first change of a frame, then with the next frame; what can wait, after it is painted. */
+/** When to draw: soon for the first change of a frame, then with the next frame; what can wait, after it is painted. */
 
 export interface Scheduler {
   request(): void;
   stop(): void;
 }
 
+/** Within this, messages that a kernel sends one after the other are drawn together. */
+const TOGETHER_MS = 1;
+
 /**
- * Run `draw` after the current task, at most once a frame.
+ * Run `draw` a moment after the first change, or in the frame's callback where that comes before; once a frame.
  *
- * Waiting for the frame's callback would show a message's change one frame later than need be, as callbacks run
- * in the order in which they were asked for; drawing at every change would paint several times for one message.
+ * Waiting for the callback in any case would make a message's change compete with all else that runs in a frame;
+ * drawing at every change would paint twice where both limits of a scale come as messages of their own. A pointer's
+ * moves come just before the callback, so that what they change is drawn in their frame.
  */
 export function frameScheduler(draw: () => void): Scheduler {
   let frame = 0;
-  let queued = false;
-  let again = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let wanted = false;
   let stopped = false;
   const run = () => {
-    queued = false;
-    if (stopped) return;
-    frame = requestAnimationFrame(() => {
-      frame = 0;
-      if (again) {
-        again = false;
-        run();
-      }
-    });
+    clearTimeout(timer);
+    wanted = false;
     draw();
+  };
+  const onFrame = () => {
+    frame = 0;
+    if (!wanted) return;
+    frame = requestAnimationFrame(onFrame); // until then no other drawing
+    run();
   };
   return {
     request() {
-      if (queued || stopped) return;
-      if (frame !== 0) {
-        again = true;
-        return;
-      }
-      queued = true;
-      queueMicrotask(run);
+      if (wanted || stopped) return;
+      wanted = true;
+      if (frame !== 0) return;
+      frame = requestAnimationFrame(onFrame);
+      timer = setTimeout(run, TOGETHER_MS);
     },
     stop() {
       stopped = true;
+      clearTimeout(timer);
       cancelAnimationFrame(frame);
     },
   };

@@ -41,7 +41,8 @@ _EVALUATE = """async ([code, expression]) => {
   const { value } = content.user_expressions;
   return value.status === "ok" ? { repr: value.data["text/plain"] } : { error: value.traceback.join("\\n") };
 }"""
-_PIXELS = """(canvas) => {
+_PIXELS = """async (canvas) => {
+  await new Promise(requestAnimationFrame);
   if (canvas.width * canvas.height === 0) return { width: 0, height: 0, base64: "" };
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   let text = "";
@@ -54,7 +55,10 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def canvas_pixels(canvas: Locator) -> np.ndarray:
-    """What a canvas holds, as uint8 of shape (height, width, 4), in its own (device) pixels."""
+    """What a canvas holds, as uint8 of shape (height, width, 4), in its own (device) pixels.
+
+    Read after the next frame, in which all is drawn that has changed until now.
+    """
     read = canvas.evaluate(_PIXELS)
     return np.frombuffer(base64.b64decode(read["base64"]), "u1").reshape(read["height"], read["width"], 4)
 

@@ -11,35 +11,59 @@ const nextFrame = () => {
   for (const callback of frames.splice(0)) callback();
 };
 
-test("the first change is drawn after the task, those that follow with the next frame, together", async () => {
+test("the first changes are drawn together in a moment, those that follow with the next frame", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
   let drawn = 0;
   const scheduler = frameScheduler(() => drawn++);
   scheduler.request();
   scheduler.request();
   assert.equal(drawn, 0);
-  await Promise.resolve();
+  mock.timers.tick(1);
   assert.equal(drawn, 1);
   scheduler.request();
   scheduler.request();
-  await Promise.resolve();
+  mock.timers.tick(100);
   assert.equal(drawn, 1);
   nextFrame();
   assert.equal(drawn, 2);
+  scheduler.request();
+  mock.timers.tick(100);
+  assert.equal(drawn, 2, "once a frame");
   nextFrame();
-  assert.equal(drawn, 2);
+  assert.equal(drawn, 3);
+  nextFrame();
+  nextFrame();
+  assert.equal(drawn, 3);
   scheduler.stop();
+  mock.timers.reset();
 });
 
-test("nothing is drawn once stopped", async () => {
+test("what changes just before a frame is drawn in it, once", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  let drawn = 0;
+  const scheduler = frameScheduler(() => drawn++);
+  scheduler.request();
+  nextFrame();
+  assert.equal(drawn, 1);
+  mock.timers.tick(100);
+  nextFrame();
+  assert.equal(drawn, 1);
+  scheduler.stop();
+  mock.timers.reset();
+});
+
+test("nothing is drawn once stopped", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
   let drawn = 0;
   const scheduler = frameScheduler(() => drawn++);
   scheduler.request();
   scheduler.stop();
-  await Promise.resolve();
+  mock.timers.tick(100);
   nextFrame();
   scheduler.request();
-  await Promise.resolve();
+  mock.timers.tick(100);
   assert.equal(drawn, 0);
+  mock.timers.reset();
 });
 
 test("what can wait is done once, after the frame has been painted", () => {

@@ -21,8 +21,8 @@ const PAGE_STEP = 0.1;
 
 export interface Colorbar {
   readonly root: HTMLElement;
-  /** The bar with its handles and ticks. */
-  draw(figure: Figure): void;
+  /** The bar with its handles and ticks, where they have changed; `anew` where what was drawn may be lost. */
+  draw(figure: Figure, anew: boolean): void;
   drawHistogram(figure: Figure): void;
   destroy(): void;
 }
@@ -67,6 +67,8 @@ export function createColorbar(change: (changes: Changes) => void): Colorbar {
 
   let figure: Figure | null = null;
   let dragging: { end: End; axis: Axis; pointer: number } | null = null;
+  let drawn: readonly unknown[] = [];
+  let ticksOf: readonly unknown[] = [];
   let histogramOf: readonly unknown[] = [];
 
   const axis = (): Axis => dragging?.axis ?? axisOf(figure!);
@@ -94,7 +96,7 @@ export function createColorbar(change: (changes: Changes) => void): Colorbar {
   const onPointerEnd = (event: PointerEvent) => {
     if (dragging?.pointer !== event.pointerId) return;
     dragging = null;
-    if (figure !== null) draw(figure);
+    if (figure !== null) draw(figure, true);
   };
   const onKey = (event: KeyboardEvent) => {
     const end = (event.target as HTMLElement).dataset.end as End | undefined;
@@ -124,11 +126,14 @@ export function createColorbar(change: (changes: Changes) => void): Colorbar {
   track.addEventListener("lostpointercapture", onPointerEnd);
   track.addEventListener("keydown", onKey);
 
-  const draw = (next: Figure) => {
+  const draw = (next: Figure, anew: boolean) => {
     figure = next;
     const { scale, state } = next;
     const { low, high } = axis();
     const cssHeight = barHeight(next);
+    const shown = [scale, low, high, cssHeight, next.layout.ratio, state.palette, state.units];
+    if (!anew && shown.every((part, i) => part === drawn[i])) return;
+    drawn = shown;
     root.style.height = `${cssHeight}px`;
     drawBar(bar, next, low, high);
 
@@ -145,6 +150,15 @@ export function createColorbar(change: (changes: Changes) => void): Colorbar {
         "aria-valuetext": `${text(value)}${state.units === "" ? "" : ` ${state.units}`}`,
       });
     }
+    drawTicks(scale, low, high, cssHeight);
+  };
+
+  const drawTicks = (scale: Scale, low: number, high: number, cssHeight: number) => {
+    // Where ticks stand depends on the limits only if what is even along the bar does.
+    const placed = scale.kind === "linear" || scale.kind === "log" ? scale.kind : scale;
+    const key = [low, high, cssHeight, placed];
+    if (key.every((part, i) => part === ticksOf[i])) return;
+    ticksOf = key;
     const count = Math.max(2, Math.round(cssHeight / TICK_ROOM));
     const ticks = high > low ? scaleTicks(scale, low, high, count) : [low];
     const label = tickFormat(ticks, scale.kind === "linear");

@@ -10,9 +10,10 @@ export interface GridView {
   /** What the picture stands in, and the focusable element with the canvas. */
   readonly frame: HTMLElement;
   readonly plot: HTMLElement;
+  readonly canvas: HTMLElement;
   readonly aim: Aim;
   /** Draw the colors, and upon them marks and values once there is something that draws these. */
-  draw(figure: Figure, drawMarks: DrawMarks | null): void;
+  draw(figure: Figure, drawMarks: DrawMarks | null, anew: boolean): void;
   focus(): void;
 }
 
@@ -38,12 +39,13 @@ export function createGridView(gestures: GridGestures): GridView {
   return {
     frame,
     plot,
+    canvas: picture.canvas,
     aim,
-    draw(figure, drawMarks) {
+    draw(figure, drawMarks, anew) {
       const { width, height, ratio } = figure.layout;
       plot.style.width = `${width / ratio}px`;
       plot.style.height = `${height / ratio}px`;
-      picture.draw(figure, drawMarks);
+      picture.draw(figure, drawMarks, anew);
       aim.show(figure);
     },
     focus: () => plot.focus({ preventScroll: true }),

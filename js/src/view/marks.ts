@@ -1,7 +1,9 @@
 /** Upon the colors: marks for what a color alone cannot say, and values where they fit. */
-import { LUT_SIZE, SPECIAL, wantsDarkInk } from "../colormap.ts";
+import { LUT_SIZE, type Palette, SPECIAL, wantsDarkInk } from "../colormap.ts";
 import type { Figure } from "../figure.ts";
 import { numberFormat } from "../format.ts";
+import { remembered } from "../remember.ts";
+import type { DrawMarks } from "./picture.ts";
 
 const SMALLEST_MARKED = 7; // CSS px: below this, marks would hide the color, which tells all but zero
 const SMALLEST_DOTTED = 3;
@@ -12,25 +14,54 @@ const TEXT_MARGIN = 10;
 export const DARK_INK = "rgba(0,0,0,0.8)";
 export const LIGHT_INK = "rgba(255,255,255,0.92)";
 
-export function drawMarksAndValues(
-  context: CanvasRenderingContext2D,
-  figure: Figure,
-  indices: Uint16Array,
-): void {
-  drawMarks(context, figure, indices);
-  drawValues(context, figure, indices);
+/** What marks and values are written with. */
+interface Ink {
+  /** For what is absent, on the page's own color. */
+  readonly muted: string;
+  readonly fontFamily: string;
+}
+
+export interface Marks {
+  readonly draw: DrawMarks;
+  /** The page has another theme. */
+  restyle(): void;
+}
+
+export function createMarks(canvas: HTMLElement): Marks {
+  let ink: Ink | null = null; // asking for it in a frame in which the page has changed costs a layout of all of it
+  const inkOf = remembered(inksOn);
+  return {
+    draw(context, figure, indices) {
+      if (ink === null) {
+        const { color, fontFamily } = getComputedStyle(canvas);
+        ink = { muted: color, fontFamily };
+      }
+      const inks = inkOf(figure.state.palette);
+      drawMarks(context, figure, indices, inks, ink);
+      drawValues(context, figure, indices, inks, ink);
+    },
+    restyle() {
+      ink = null;
+    },
+  };
+}
+
+/** The ink that reads best on each color of a palette. */
+function inksOn({ colors }: Palette): readonly string[] {
+  return Array.from(colors, (color) => (wantsDarkInk(color) ? DARK_INK : LIGHT_INK));
 }
 
 function drawMarks(
   context: CanvasRenderingContext2D,
-  { layout, painted, state }: Figure,
+  { layout, painted }: Figure,
   indices: Uint16Array,
+  inks: readonly string[],
+  { muted }: Ink,
 ): void {
   const { columns, rows, ratio } = layout;
   const smaller = Math.min(rows.ends[0]! - rows.starts[0]!, columns.ends[0]! - columns.starts[0]!) / ratio;
   if (smaller < SMALLEST_DOTTED || (smaller < SMALLEST_MARKED && indices.length > MOST_DOTTED)) return;
   const room = smaller >= SMALLEST_MARKED;
-  const muted = getComputedStyle(context.canvas).color;
   for (let row = 0, at = 0; row < rows.length; row++)
     for (let column = 0; column < columns.length; column++, at++) {
       const index = indices[at]!;
@@ -41,8 +72,7 @@ function drawMarks(
       const y = rows.starts[row]!;
       const width = columns.ends[column]! - x;
       const height = rows.ends[row]! - y;
-      const dark = wantsDarkInk(state.palette.colors[index]!);
-      const ink = special === SPECIAL.absent ? muted : dark ? DARK_INK : LIGHT_INK;
+      const ink = special === SPECIAL.absent ? muted : inks[index]!;
       drawMark(context, zero ? "zero" : special, x, y, width, height, ratio, ink);
     }
 }
@@ -116,8 +146,13 @@ export function drawMark(
   context.restore();
 }
 
-function drawValues(context: CanvasRenderingContext2D, figure: Figure, indices: Uint16Array): void {
-  const { layout, painted, state } = figure;
+function drawValues(
+  context: CanvasRenderingContext2D,
+  { layout, painted, state }: Figure,
+  indices: Uint16Array,
+  inks: readonly string[],
+  { fontFamily }: Ink,
+): void {
   const { columns, rows, ratio, rowBlock, columnBlock } = layout;
   if (rowBlock > 1 || columnBlock > 1) return;
   const height = (rows.ends[0]! - rows.starts[0]!) / ratio;
@@ -126,9 +161,8 @@ function drawValues(context: CanvasRenderingContext2D, figure: Figure, indices: 
     Math.min(...Array.from(columns.starts.subarray(0, 64), (start, i) => columns.ends[i]! - start)) / ratio;
   if (width < 28) return;
   const text = numberFormat(state.domain.low, state.domain.high);
-  const style = getComputedStyle(context.canvas);
   const size = Math.min(11.5, Math.round(height * 0.56 * 2) / 2);
-  context.font = `${size * ratio}px ${style.fontFamily}`;
+  context.font = `${size * ratio}px ${fontFamily}`;
   const widest = Math.max(
     ...[state.domain.low, state.domain.high].map((value) => context.measureText(text(value)).width),
   );
@@ -142,7 +176,7 @@ function drawValues(context: CanvasRenderingContext2D, figure: Figure, indices: 
       if (value - value !== 0 || value === 0) continue;
       const index = indices[at]!;
       if (index >= LUT_SIZE && !holdsMarkAndValue(width * ratio, height * ratio, ratio)) continue;
-      context.fillStyle = wantsDarkInk(state.palette.colors[index]!) ? DARK_INK : LIGHT_INK;
+      context.fillStyle = inks[index]!;
       const x = (columns.starts[column]! + columns.ends[column]!) / 2;
       const y = (rows.starts[row]! + rows.ends[row]!) / 2 + 0.5 * ratio;
       context.fillText(text(value), x, y);

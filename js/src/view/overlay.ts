@@ -24,7 +24,8 @@ const STILL_MS = 150;
 
 let overlays = 0;
 
-export function createOverlay({ frame, plot, aim }: GridView): Overlay {
+/** `request` has all drawn soon, and then described. */
+export function createOverlay({ frame, plot, aim }: GridView, request: () => void): Overlay {
   const outlines = createOutlines();
   const tooltip = createTooltip();
   const id = `layergrid-${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}-${overlays++}`;
@@ -116,7 +117,14 @@ export function createOverlay({ frame, plot, aim }: GridView): Overlay {
     redraw();
   });
   plot.addEventListener("focus", () => goActive(true));
-  aim.watch({ dragged: redraw, focused: goActive });
+  aim.watch({
+    dragged: redraw,
+    focused(speak) {
+      if (speak) return goActive(true);
+      placedFor = []; // with the rest of what follows a click
+      request();
+    },
+  });
 
   return {
     draw(figure) {

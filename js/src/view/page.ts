@@ -46,6 +46,8 @@ export interface Setting {
   readState(): State;
   /** Draw soon: what changed, together. */
   request(): void;
+  /** Draw all of it soon, changed or not. */
+  redraw(): void;
   /** Another page, in this one's place. */
   nest(model: Model, entry: Entry): Page;
 }
@@ -74,9 +76,14 @@ export function createPage(
   let surroundings: Surroundings | null = null;
   let waiting: ((surroundings: Surroundings) => void)[] = [];
   let gone = false;
+  let lost = false;
 
   const readState = stateReader(model, () => surroundings?.farMaker ?? overviewAlone);
   const request = () => scheduler.request();
+  const redraw = () => {
+    lost = true;
+    request();
+  };
   const binding = bindModel(model, readState, request);
 
   /** Do it once the surroundings are there, which it takes. */
@@ -134,8 +141,10 @@ export function createPage(
     root.classList.toggle("layergrid-with-margins", division.margins);
     places.figure.style.gridTemplateColumns = `${division.rowAxis}px max-content max-content`;
     figure = makeFigure(state, window_, division.picture);
-    grid.draw(figure, surroundings?.drawMarks ?? null);
-    surroundings?.draw(figure);
+    const anew = lost;
+    lost = false;
+    grid.draw(figure, surroundings?.drawMarks ?? null, anew);
+    surroundings?.draw(figure, anew);
     rest.request();
   };
   const scheduler = frameScheduler(draw);
@@ -160,7 +169,7 @@ export function createPage(
     const nest = (inner: Model, from: Entry) => createPage(inner, el, hasKernel, from);
     surroundings = createSurroundings({
       ...{ model, hasKernel, entry, binding, grid, gestures, page, places },
-      ...{ readState, request, nest },
+      ...{ readState, request, redraw, nest },
     });
     for (const act of waiting) act(surroundings);
     waiting = [];
@@ -178,7 +187,7 @@ export function createPage(
   const resizes = new ResizeObserver(remeasure);
   // Notebooks that take far outputs out of the page bring canvases back blank (jupyterlab#17331).
   const sightings = new IntersectionObserver((entries) => {
-    if (entries.some((entry) => entry.isIntersecting)) request();
+    if (entries.some((entry) => entry.isIntersecting)) redraw();
   });
   let ratioQuery: MediaQueryList | null = null;
   const watchRatio = () => {
@@ -194,7 +203,7 @@ export function createPage(
   const page: Page = {
     show(shown) {
       toggle(root, shown);
-      if (shown) request();
+      if (shown) redraw();
     },
     focus: grid.focus,
     view(window) {

@@ -12,7 +12,8 @@ export type DrawMarks = (context: CanvasRenderingContext2D, figure: Figure, indi
 
 export interface Picture {
   readonly canvas: HTMLCanvasElement;
-  draw(figure: Figure, drawMarks: DrawMarks | null): void;
+  /** Draw what has changed; `anew` where the browser may have lost what was drawn. */
+  draw(figure: Figure, drawMarks: DrawMarks | null, anew: boolean): void;
 }
 
 export function createPicture(): Picture {
@@ -20,6 +21,7 @@ export function createPicture(): Picture {
   const context = canvas.getContext("2d")!;
   let image: ImageData | null = null;
   let indices = new Uint16Array(0);
+  let drawn: readonly unknown[] = [];
   const indexCells = createIndexer();
 
   /** Pixel by pixel: the cost follows the screen. */
@@ -33,8 +35,11 @@ export function createPicture(): Picture {
 
   return {
     canvas,
-    draw(figure, drawMarks) {
-      const { layout, painted, scale } = figure;
+    draw(figure, drawMarks, anew) {
+      const { layout, painted, scale, state } = figure;
+      const shown = [layout, painted, scale, state.palette, drawMarks];
+      if (!anew && shown.every((part, at) => part === drawn[at])) return;
+      drawn = shown;
       sizeCanvas(canvas, layout.width, layout.height, layout.ratio);
       if (painted.values.length === 0) {
         context.clearRect(0, 0, layout.width, layout.height);

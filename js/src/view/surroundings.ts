@@ -21,7 +21,7 @@ import { downloadPicture, downloadTable } from "./download.ts";
 import { createFindings } from "./findings.ts";
 import { createLegend } from "./legend.ts";
 import { createMargins } from "./margins.ts";
-import { drawMarksAndValues } from "./marks.ts";
+import { createMarks } from "./marks.ts";
 import { createOpening } from "./opening.ts";
 import { createOverlay } from "./overlay.ts";
 import type { Setting } from "./page.ts";
@@ -39,8 +39,8 @@ export interface Surroundings {
   readonly drawMarks: DrawMarks;
   /** Where the cells of a large matrix come from. */
   readonly farMaker: FarMaker;
-  /** Draw what moves with the picture. */
-  draw(figure: Figure): void;
+  /** Draw what moves with the picture; `anew` where the browser may have lost what was drawn. */
+  draw(figure: Figure, anew: boolean): void;
   /** Draw all else; `width` is that of what stands beside the picture, or below it. */
   drawRest(figure: Figure, width: number): void;
   /** Open the tensor of a cell of the matrix. */
@@ -85,7 +85,8 @@ export function createSurroundings(setting: Setting): Surroundings {
     gestures.select([row * matrix.columns + column]);
   };
 
-  const overlay = createOverlay(grid);
+  const marks = createMarks(grid.canvas);
+  const overlay = createOverlay(grid, request);
   const axes = createAxes();
   listenToAxes(axes, grid.aim, gestures);
   const opening = createOpening(setting, exchange.ask, say);
@@ -149,7 +150,8 @@ export function createSurroundings(setting: Setting): Surroundings {
 
   const stopTheme = watchTheme(() => {
     root.classList.toggle("layergrid-dark", isDark(root));
-    request();
+    marks.restyle();
+    setting.redraw();
   });
   root.classList.toggle("layergrid-dark", isDark(root));
 
@@ -162,14 +164,14 @@ export function createSurroundings(setting: Setting): Surroundings {
   exchange.lookAhead();
 
   return {
-    drawMarks: drawMarksAndValues,
+    drawMarks: marks.draw,
     farMaker: exchange.farMaker,
-    draw(drawn) {
+    draw(drawn, anew) {
       figure = drawn;
       overlay.draw(drawn);
       if (labelled?.layout !== drawn.layout || labelled.rows !== drawn.rows) drawLabels(drawn);
       if (!hasCells(drawn)) return;
-      colorbar.draw(drawn);
+      colorbar.draw(drawn, anew);
       margins.draw(drawn);
     },
     drawRest(drawn, width) {
