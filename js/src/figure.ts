@@ -4,7 +4,7 @@
  * Pure but for remembering its last answers: dragging a limit must not gather a million cells again.
  */
 import { gatherCells } from "./gather.ts";
-import { type GroupRun, groupRuns } from "./labels.ts";
+import { type GroupRun, groupRuns, type Labels } from "./labels.ts";
 import { blockLength, blockStarts, type GridLayout, gridLayout, SMALLEST_ROW, snapped } from "./layout.ts";
 import type { Matrix, State } from "./model.ts";
 import { makePyramid } from "./pyramid.ts";
@@ -55,8 +55,8 @@ export function wholeWindow(state: State): Window {
   return { top: 0, bottom: state.rows.length, left: 0, right: state.columns.length };
 }
 
-export function componentLabels(matrix: Matrix, columns: Int32Array): string[] {
-  return Array.from(columns, (column) => String(matrix.components.at(column)));
+export function labelsAt(components: Labels, columns: Int32Array): string[] {
+  return Array.from(columns, (column) => String(components.at(column)));
 }
 
 /** A maker of figures for one view. */
@@ -94,10 +94,9 @@ export function figureMaker(): (state: State, window: Window | null, room: Room)
   const makeColumns = remembered((columns: Int32Array, left: number, right: number) =>
     columns.slice(left, right),
   );
-  const makeRuns = remembered((matrix: Matrix, columns: Int32Array) =>
-    columns.length > MOST_GROUPED || !matrix.components.named
-      ? []
-      : groupRuns(componentLabels(matrix, columns)),
+  // Of the labels, not of the matrix: other values leave the layout, and so the labels in the page, as they are.
+  const makeRuns = remembered((components: Labels, columns: Int32Array) =>
+    columns.length > MOST_GROUPED || !components.named ? [] : groupRuns(labelsAt(components, columns)),
   );
   const makeLayout = remembered(
     (
@@ -168,7 +167,7 @@ export function figureMaker(): (state: State, window: Window | null, room: Room)
     const window = { top: lower ? count - bottom : top, bottom: lower ? count - top : bottom, left, right };
     const rows = makeRows(makeFromTop(state.rows, lower), window.top, window.bottom);
     const columns = makeColumns(state.columns, left, right);
-    const runs = makeRuns(matrix, columns);
+    const runs = makeRuns(matrix.components, columns);
     const { width, height, ratio } = room;
     const layout = makeLayout(
       top,

@@ -1,5 +1,5 @@
 /** How the width of the page is divided among the picture, its axes and what stands beside it; in CSS pixels. */
-import { componentLabels, type Room } from "./figure.ts";
+import { labelsAt, type Room } from "./figure.ts";
 import { groupRuns } from "./labels.ts";
 import { gridHeight, largestGridWidth } from "./layout.ts";
 import type { State } from "./model.ts";
@@ -44,7 +44,7 @@ export function divideRoom(state: State, width: number, ratio: number, hasKernel
   const total = (width > 0 ? width : WIDTH_BEFORE_MEASURE) - PADDING;
   const { rows, columns } = state;
   const few = columns.length <= SIDE_COLUMNS_UP_TO;
-  const runs = few ? groupRuns(componentLabels(state.matrix, columns)) : [];
+  const runs = few ? groupRuns(labelsAt(state.matrix.components, columns)) : [];
   const rowAxis = rowAxisWidth(state);
   const histogram = total >= HISTOGRAM_FROM;
   const margins = hasKernel && state.tensor !== null;

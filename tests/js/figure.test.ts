@@ -37,6 +37,17 @@ test("moving a limit gathers no cell again", () => {
   }
 });
 
+test("other values leave the layout as it is, and so the labels", () => {
+  const model = fakeModel();
+  const read = stateReader(model);
+  const make = figureMaker();
+  const before = make(read(), null, room);
+  model.set("_values", bytesOf(Float32Array.of(6, 7, 8, 9, 10, 11)));
+  const after = make(read(), null, room);
+  assert.equal(after.layout, before.layout);
+  assert.notEqual(after.painted, before.painted);
+});
+
 test("a quantile scale follows the ranks of the shown values", () => {
   const { scale } = figureMaker()(stateOf({ scale: "quantile" }), null, room);
   assert.equal(scale.transform(2.5), 0.5);
