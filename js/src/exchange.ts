@@ -7,6 +7,7 @@ import { fittingLimits } from "./limits.ts";
 import { createLoading } from "./loading.ts";
 import { type PageReply, readReply } from "./messages.ts";
 import type { FarMaker, Matrix, State } from "./model.ts";
+import type { FarCells } from "./overview.ts";
 import { createRequests, type Requests } from "./requests.ts";
 import type { Domain } from "./scale.ts";
 import type { Model } from "./traits.ts";
@@ -34,16 +35,15 @@ export function createExchange(
   change: Binding["change"],
   changed: () => void,
 ): Exchange {
-  let nextId = firstId();
-  const farActions: FarActions = {
-    send(request) {
-      const id = nextId++;
-      model.send({ ...request, id });
-      return id;
+  const requests = createRequests((request) => model.send(request), firstId());
+  const cells: FarActions = {
+    async ask(question, rows, columns, giveUp) {
+      const reply = await requests.ask(question, Infinity, giveUp);
+      return readCells(reply, reply.buffers ?? [], rows, columns);
     },
-    cancel: (id) => model.send({ kind: "cancel", id }),
     changed,
   };
+  let far: FarCells | null = null;
   const turnNow = (page: number, sent: Domain | null) => {
     const { pages, page: before, fitted, scaleOver } = readState();
     const domain = fitted ? (pages.domain(page, scaleOver) ?? sent) : null;
@@ -53,32 +53,24 @@ export function createExchange(
     });
     fetcher.ahead(neighbours(pages.selectors, page, selectorBetween(pages.selectors, before, page)));
   };
-  const fetcher = createFetcher(
-    {
-      send: (request) => model.send(request),
-      isHere: (page) => readState().pages.at(page) !== null,
-      keep(reply, buffers) {
-        const { pages, matrix: like } = readState();
-        const matrix = readPage(reply, buffers, like);
-        if (matrix !== null) pages.add(reply.page, matrix);
-        return matrix !== null;
-      },
-      arrived(page, { domain }) {
-        if (readState().missing === page) changed();
-        else turnNow(page, domain === null ? null : { low: domain[0], high: domain[1], center: domain[2] });
-      },
-      changed,
+  const fetcher = createFetcher({
+    ask: (page, giveUp) => requests.ask({ kind: "page", page }, Infinity, giveUp),
+    isHere: (page) => readState().pages.at(page) !== null,
+    keep(reply) {
+      const { pages, matrix: like } = readState();
+      const matrix = readPage(reply, like);
+      if (matrix !== null) pages.add(reply.page, matrix);
+      return matrix !== null;
     },
-    firstId(),
-  );
-  const requests = createRequests((request) => model.send(request), firstId());
+    arrived(page, { domain }) {
+      if (readState().missing === page) changed();
+      else turnNow(page, domain === null ? null : { low: domain[0], high: domain[1], center: domain[2] });
+    },
+    changed,
+  });
   const receive = (content: unknown, buffers: readonly DataView[]) => {
-    const reply = readReply(content);
-    if (reply === null) return;
-    const carries = reply.kind === "open" || reply.kind === "summary" || reply.kind === "spectrum";
-    requests.receive(carries ? { ...reply, buffers } : reply);
-    if (reply.kind === "page" || reply.kind === "error") fetcher.receive(reply, buffers);
-    if (reply.kind === "window" || reply.kind === "error") readState().matrix.far?.receive(reply, buffers);
+    const reply = readReply(content, buffers);
+    if (reply !== null) requests.receive(reply);
   };
   const wantMissing = () => {
     const { missing } = readState();
@@ -91,10 +83,11 @@ export function createExchange(
   model.on("change:position", wantMissing);
 
   return {
-    farMaker: (shape, { whole, version }) =>
-      whole === ""
-        ? createFar(shape, version, readCells, farActions)
-        : createLoading(shape, whole, version, readCells, farActions),
+    farMaker(shape, { whole, version }) {
+      far?.stop(); // of other values
+      far = whole === "" ? createFar(shape, version, cells) : createLoading(shape, whole, version, cells);
+      return far;
+    },
     turn(page) {
       if (readState().pages.at(page) === null) return fetcher.want(page);
       fetcher.drop();
@@ -113,18 +106,14 @@ export function createExchange(
       model.off("change:_selectors", changedPages);
       model.off("change:position", wantMissing);
       fetcher.stop();
-      readState().matrix.far?.stop();
+      far?.stop();
       requests.stop();
     },
   };
 }
 
 /** The page that a reply carries, of the shape and labels of another; null where its bytes do not make one. */
-function readPage(
-  { dtype, parameters }: PageReply,
-  [values, absent]: readonly DataView[],
-  like: Matrix,
-): Matrix | null {
-  const cells = readCells({ dtype }, [values!, absent!], like.rows, like.columns);
-  return cells === null ? null : { ...like, ...cells, parameters };
+function readPage(reply: PageReply, like: Matrix): Matrix | null {
+  const cells = readCells(reply, reply.buffers ?? [], like.rows, like.columns);
+  return cells === null ? null : { ...like, ...cells, parameters: reply.parameters };
 }

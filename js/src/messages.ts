@@ -122,6 +122,8 @@ export interface PageReply {
   readonly parameters: PackedParameters;
   /** Low, high and center over all pages of the metric; null where the scale is over the page. */
   readonly domain: readonly [number, number, number] | null;
+  /** As they arrived with it. */
+  readonly buffers?: readonly DataView[];
 }
 
 /** Goes with two buffers: values in blocks, row by row, and absent blocks as bits. */
@@ -129,6 +131,8 @@ export interface WindowReply {
   readonly kind: "window";
   readonly id: number;
   readonly dtype: "f4" | "f8";
+  /** As they arrived with it. */
+  readonly buffers?: readonly DataView[];
 }
 
 export interface ErrorReply {
@@ -225,9 +229,10 @@ const KINDS: readonly string[] = [
   "error",
 ] satisfies Reply["kind"][];
 
-/** The reply that a message is; null where it is none. */
-export function readReply(content: unknown): Reply | null {
+/** The reply that a message is, with the buffers that came with it; null where it is none. */
+export function readReply(content: unknown, buffers: readonly DataView[] = []): Reply | null {
   const reply = content as Reply | null;
   const known = KINDS.includes(reply?.kind as string);
-  return known && typeof reply!.id === "number" ? reply : null;
+  if (!known || typeof reply!.id !== "number") return null;
+  return buffers.length === 0 ? reply : ({ ...reply, buffers } as Reply);
 }

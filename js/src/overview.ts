@@ -1,5 +1,4 @@
 /** The whole of a large matrix in blocks, which is here before its cells. */
-import type { ErrorReply, WindowReply } from "./messages.ts";
 import type { PaintedCells } from "./raster.ts";
 import { type Aggregate, blocksOf, type Window } from "./windows.ts";
 
@@ -34,7 +33,6 @@ export interface FarCells {
   progress(): number | null;
   /** Ask for no more cells than have arrived. */
   cancel(): void;
-  receive(reply: WindowReply | ErrorReply, buffers: readonly DataView[]): void;
   stop(): void;
 }
 
@@ -101,7 +99,6 @@ export function overviewAlone(shape: { readonly rows: number; readonly columns: 
     trouble: () => "",
     progress: () => null,
     cancel() {},
-    receive() {},
     stop() {},
   };
 }

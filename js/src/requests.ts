@@ -4,20 +4,25 @@ import type {
   ClaimRequest,
   FindingsRequest,
   OpenRequest,
+  PageRequest,
   Reply,
   SpectrumRequest,
   SummaryRequest,
+  WindowRequest,
 } from "./messages.ts";
 
-type Asked = FindingsRequest | ClaimRequest | OpenRequest | SummaryRequest | SpectrumRequest;
+type Asked =
+  | FindingsRequest
+  | ClaimRequest
+  | OpenRequest
+  | PageRequest
+  | SummaryRequest
+  | SpectrumRequest
+  | WindowRequest;
 
-/** A request without its id. */
-export type Question =
-  | Omit<FindingsRequest, "id">
-  | Omit<ClaimRequest, "id">
-  | Omit<OpenRequest, "id">
-  | Omit<SummaryRequest, "id">
-  | Omit<SpectrumRequest, "id">;
+type WithoutId<Request> = Request extends Asked ? Omit<Request, "id"> : never;
+
+export type Question = WithoutId<Asked>;
 
 /** The reply to a kind of question. */
 export type ReplyTo<Q extends Question> = Extract<Reply, { kind: Q["kind"] }>;

@@ -85,7 +85,7 @@ def test_a_kernel_that_dies_while_it_answers_leaves_the_overview_which_says_so(o
     notebook.wait_for_python("begun.is_set()")
     notebook.log.expect("Cannot send")  # what JupyterLab throws where a message has no kernel to go to
     notebook.shut_down_kernel()
-    wait_for_text(notebook, grid.notice, "busy, or gone.*overview|cannot be asked.*overview")
+    wait_for_text(notebook, grid.notice, "busy, or gone.*overview|cannot be reached.*overview")
     assert (grid.pixels()[..., 3] == 255).all()
     grid.page.keyboard.press("f")
     notebook.page.wait_for_function(

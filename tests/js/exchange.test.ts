@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { PageReply, PageRequest } from "../../js/src/messages.ts";
 import { pageModel } from "../../js/src/standalone.ts";
-import { bytesOf, fakeModel, joined, traits } from "./fake.ts";
+import { bytesOf, fakeModel, joined, settled, traits } from "./fake.ts";
 
 const reply = ({ id, page }: PageRequest): PageReply => ({
   kind: "page",
@@ -39,71 +39,72 @@ function bound(changes = {}) {
   const answer = (page: number, values: Float32Array, more = {}) => {
     const request = (model.sent as PageRequest[]).find((one) => one.page === page)!;
     hear({ ...reply(request), ...more }, [bytesOf(values), new DataView(new ArrayBuffer(0))]);
+    return settled();
   };
   return { model, exchange, read, stop, asked, answer, drawn: () => drawn };
 }
 
-test("the old page stays until the new one is here; then position, domain and values change together", () => {
+test("the old page stays until the new one is here; then position, domain and values change together", async () => {
   const { model, exchange, read, stop, asked, answer } = bound();
   exchange.turn(2);
   assert.deepEqual([read().page, model.get("position"), exchange.awaited().page], [0, { step: 0 }, 2]);
-  answer(2, Float32Array.of(20, 21));
+  await answer(2, Float32Array.of(20, 21));
   assert.deepEqual([read().page, model.get("position"), exchange.awaited().page], [2, { step: 2 }, null]);
   assert.deepEqual([...read().matrix.values], [20, 21]);
   assert.deepEqual([model.get("vmin"), model.get("vmax"), model.get("_fitted")], [20, 21, true]);
   assert.deepEqual(asked(), [2, 3, 1], "the pages next to it are fetched ahead");
-  answer(3, Float32Array.of(30, 31));
+  await answer(3, Float32Array.of(30, 31));
   exchange.turn(3);
   assert.equal(read().page, 3, "at once");
   stop();
 });
 
-test("over all pages the domain comes with the reply", () => {
+test("over all pages the domain comes with the reply", async () => {
   const { model, exchange, stop, answer } = bound({ scale_over: "all" });
   exchange.turn(2);
-  answer(2, Float32Array.of(20, 21), { domain: [0, 31, 15.5] });
+  await answer(2, Float32Array.of(20, 21), { domain: [0, 31, 15.5] });
   assert.deepEqual([model.get("vmin"), model.get("vmax")], [0, 31]);
   stop();
 });
 
-test("a page that another view or Python has turned to is fetched", () => {
+test("a page that another view or Python has turned to is fetched", async () => {
   const { model, read, stop, asked, answer, drawn } = bound();
   model.set("position", { step: 3 });
   assert.deepEqual([asked(), read().page, read().missing], [[3], 0, 3]);
   const before = drawn();
-  answer(3, Float32Array.of(30, 31));
+  await answer(3, Float32Array.of(30, 31));
   assert.deepEqual([read().page, read().missing], [3, null]);
   assert.ok(drawn() > before);
   stop();
 });
 
-test("turning back to a page that is here ends the waiting", () => {
+test("turning back to a page that is here ends the waiting", async () => {
   const { exchange, read, stop, answer } = bound();
   exchange.turn(2);
   exchange.turn(0);
   assert.equal(exchange.awaited().page, null);
-  answer(2, Float32Array.of(20, 21));
+  await answer(2, Float32Array.of(20, 21));
   assert.equal(read().page, 0);
   stop();
 });
 
-test("a reply of another size is refused", () => {
+test("a reply of another size is refused", async () => {
   const { exchange, read, stop, answer } = bound();
   exchange.turn(2);
-  answer(2, Float32Array.of(20, 21, 22));
+  await answer(2, Float32Array.of(20, 21, 22));
   assert.match(exchange.awaited().trouble, /damaged/);
   assert.equal(read().page, 0);
   stop();
 });
 
-test("the pages next to the shown one are asked for once the page stands", () => {
+test("the pages next to the shown one are asked for once the page stands", async () => {
   const { exchange, stop, asked } = bound();
   exchange.lookAhead();
   assert.deepEqual(asked(), [1]);
   stop();
 });
 
-test("a grid of one page asks for nothing", () => {
+test("a grid of one page asks for nothing", async () => {
   const { exchange, stop, asked } = bound({ _selectors: [], position: {} });
   exchange.lookAhead();
   assert.deepEqual(asked(), []);
@@ -114,7 +115,7 @@ test("a saved file says that it holds one page only", async () => {
   const model = pageModel(traits({ ...steps } as never) as unknown as Record<string, unknown>);
   const { exchange, stop } = joined(model);
   exchange.turn(2);
-  await Promise.resolve();
+  await settled();
   assert.match(exchange.awaited().trouble, /holds only the one it was saved with/);
   stop();
 });

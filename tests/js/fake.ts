@@ -113,3 +113,30 @@ export function layoutOf(
     ratio,
   );
 }
+
+/** Until all that follows from what is known has happened. */
+export const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** A kernel that is asked, and answers when told to: questions by their number. */
+export function promises<Question, Answer>() {
+  const asked: Question[] = [];
+  const open: { answer(answer: Answer): void; fail(error: Error): void; giveUp: AbortSignal }[] = [];
+  return {
+    asked,
+    ask: (question: Question, giveUp: AbortSignal) =>
+      new Promise<Answer>((answer, fail) => {
+        asked.push(question);
+        open.push({ answer, fail, giveUp });
+      }),
+    answer(at: number, answer: Answer) {
+      open[at]!.answer(answer);
+      return settled();
+    },
+    fail(at: number, message: string) {
+      open[at]!.fail(new Error(message));
+      return settled();
+    },
+    /** Those that are wanted no more. */
+    givenUp: () => asked.filter((_, at) => open[at]!.giveUp.aborted),
+  };
+}

@@ -1,87 +1,73 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { mock, test } from "node:test";
 import { createFetcher } from "../../js/src/fetcher.ts";
-import { type PageReply, type PageRequest, readReply } from "../../js/src/messages.ts";
-import { bytesOf } from "./fake.ts";
-
-const MESSAGES = JSON.parse(
-  readFileSync(new URL("../../../../tests/fixtures/messages.json", import.meta.url), "utf8"),
-);
-
-const reply = ({ id, page }: PageRequest): PageReply => ({
-  kind: "page",
-  id,
-  page,
-  dtype: "f4",
-  parameters: {},
-  domain: null,
-});
+import type { PageReply } from "../../js/src/messages.ts";
+import { promises, settled } from "./fake.ts";
 
 function setUp(here: number[] = []) {
-  const sent: PageRequest[] = [];
+  const kernel = promises<number, PageReply>();
   const arrived: number[] = [];
-  const fetcher = createFetcher(
-    {
-      send: (request) => sent.push(request),
-      isHere: (page) => here.includes(page),
-      keep: ({ page }, buffers) => {
-        if (buffers.length > 0) return false;
-        here.push(page);
-        return true;
-      },
-      arrived: (page) => arrived.push(page),
-      changed() {},
+  const fetcher = createFetcher({
+    ask: kernel.ask,
+    isHere: (page) => here.includes(page),
+    keep({ page, dtype }) {
+      if (dtype === "f8") return false;
+      here.push(page);
+      return true;
     },
-    100,
-  );
-  return { fetcher, sent, arrived, pages: () => sent.map(({ page }) => page) };
+    arrived: (page) => arrived.push(page),
+    changed() {},
+  });
+  const answer = (at: number, dtype: "f4" | "f8" = "f4") =>
+    kernel.answer(at, { kind: "page", id: at, page: kernel.asked[at]!, dtype, parameters: {}, domain: null });
+  return { fetcher, arrived, asked: kernel.asked, answer, fail: kernel.fail };
 }
 
-test("requests and replies are those that the kernel knows", () => {
-  const { fetcher, sent } = setUp();
-  fetcher.want(1);
-  assert.deepEqual(Object.keys(sent[0]!), Object.keys(MESSAGES["page request"]));
-  assert.deepEqual(readReply(MESSAGES["page reply"].content), MESSAGES["page reply"].content);
-  assert.deepEqual(readReply(MESSAGES["error reply"]), MESSAGES["error reply"]);
-  for (const other of [null, 4, {}, MESSAGES.click, { kind: "page" }]) assert.equal(readReply(other), null);
-  fetcher.stop();
-});
-
-test("a page is awaited until its reply comes", () => {
-  const { fetcher, sent, arrived } = setUp();
+test("a page is awaited until its reply comes", async () => {
+  const { fetcher, arrived, answer } = setUp();
   fetcher.want(4);
   assert.equal(fetcher.awaited(), 4);
-  fetcher.receive(reply(sent[0]!), []);
+  await answer(0);
   assert.deepEqual([fetcher.awaited(), arrived], [null, [4]]);
 });
 
-test("of the pages that a slider passes, two are asked for at a time, the last always", () => {
-  const { fetcher, sent, arrived, pages } = setUp();
+test("of the pages that a slider passes, two are asked for at a time, the last always", async () => {
+  const { fetcher, arrived, asked, answer } = setUp();
   for (const page of [1, 2, 3, 4, 5]) fetcher.want(page);
-  assert.deepEqual(pages(), [1, 2]);
-  fetcher.receive(reply(sent[0]!), []);
-  assert.deepEqual(pages(), [1, 2, 5]);
-  fetcher.receive(reply(sent[1]!), []);
+  assert.deepEqual(asked, [1, 2]);
+  await answer(0);
+  assert.deepEqual(asked, [1, 2, 5]);
+  await answer(1);
   assert.deepEqual(arrived, []);
-  fetcher.receive(reply(sent[2]!), []);
+  await answer(2);
   assert.deepEqual(arrived, [5]);
 });
 
-test("neighbours are fetched while nothing is awaited, and only those that are not here", () => {
-  const { fetcher, sent, arrived, pages } = setUp([2]);
-  fetcher.ahead([2, 3, 1]);
-  assert.deepEqual(pages(), [3, 1]);
-  fetcher.want(3);
-  assert.deepEqual(pages(), [3, 1]);
-  fetcher.receive(reply(sent[0]!), []);
-  assert.deepEqual(arrived, [3]);
+test("a page that was passed is kept when it comes", async () => {
+  const here: number[] = [];
+  const { fetcher, answer } = setUp(here);
+  fetcher.want(1);
+  fetcher.want(2);
+  await answer(0);
+  assert.deepEqual(here, [1]);
+  fetcher.stop();
 });
 
-test("a page that could not be read is said in words, and the next wish clears them", () => {
-  const { fetcher, sent } = setUp();
+test("neighbours are fetched while nothing is awaited, and only those that are not here", async () => {
+  const { fetcher, arrived, asked, answer } = setUp([2]);
+  fetcher.ahead([2, 3, 1]);
+  assert.deepEqual(asked, [3, 1]);
+  fetcher.want(3);
+  assert.deepEqual(asked, [3, 1]);
+  await answer(0);
+  assert.deepEqual(arrived, [3]);
+  fetcher.stop();
+});
+
+test("a page that could not be read is said in words, and the next wish clears them", async () => {
+  const { fetcher, fail } = setUp();
   fetcher.want(4);
-  fetcher.receive({ kind: "error", id: sent[0]!.id, message: "OSError: gone" }, []);
+  await fail(0, "OSError: gone");
   assert.equal(fetcher.awaited(), null);
   assert.match(fetcher.trouble(), /OSError: gone/);
   fetcher.want(5);
@@ -89,66 +75,50 @@ test("a page that could not be read is said in words, and the next wish clears t
   fetcher.stop();
 });
 
-test("an error about a neighbour is kept quiet: nobody waits for it", () => {
-  const { fetcher, sent } = setUp();
+test("an error about a neighbour is kept quiet: nobody waits for it", async () => {
+  const { fetcher, fail } = setUp();
   fetcher.ahead([4]);
-  fetcher.receive({ kind: "error", id: sent[0]!.id, message: "gone" }, []);
+  await fail(0, "gone");
   assert.equal(fetcher.trouble(), "");
 });
 
-test("a damaged reply is said to be one", () => {
-  const { fetcher, sent } = setUp();
+test("a damaged reply is said to be one", async () => {
+  const { fetcher, answer } = setUp();
   fetcher.want(4);
-  fetcher.receive(reply(sent[0]!), [bytesOf(Float32Array.of(1))]);
+  await answer(0, "f8");
   assert.match(fetcher.trouble(), /damaged/);
 });
 
-test("replies that this view did not ask for are left alone", () => {
-  const { fetcher, arrived } = setUp();
-  fetcher.want(4);
-  fetcher.receive(reply({ kind: "page", id: 7, page: 4 }), []);
-  assert.deepEqual(arrived, []);
-  fetcher.stop();
-});
-
-test("without an answer the page says so, asks again when wanted again, and takes a late reply", () => {
+test("without an answer the page says so, asks again when wanted again, and takes a late reply", async () => {
   mock.timers.enable({ apis: ["setTimeout"] });
-  const { fetcher, sent, arrived } = setUp();
+  const { fetcher, asked, arrived, answer } = setUp();
   fetcher.want(4);
   mock.timers.tick(3000);
   assert.match(fetcher.trouble(), /busy, or gone/);
-  fetcher.want(5);
-  assert.equal(sent.length, 2);
-  fetcher.receive(reply(sent[1]!), []);
-  assert.deepEqual([arrived, fetcher.trouble()], [[5], ""]);
+  fetcher.want(4);
+  assert.deepEqual(asked, [4, 4]);
+  mock.timers.tick(3000);
+  await answer(1);
+  assert.deepEqual([arrived, fetcher.trouble()], [[4], ""]);
   mock.timers.reset();
 });
 
-test("a request that the host refuses to send fails at once", () => {
-  const fetcher = createFetcher(
-    {
-      send() {
-        throw new Error("no connection");
-      },
-      isHere: () => false,
-      keep: () => true,
-      arrived() {},
-      changed() {},
-    },
-    0,
-  );
-  fetcher.want(1);
-  assert.match(fetcher.trouble(), /no connection/);
-  fetcher.stop();
-});
-
-test("after other values have come, replies to old requests are of no use, and the wish is asked anew", () => {
-  const { fetcher, sent, arrived, pages } = setUp();
+test("after other values have come, replies to old requests are of no use, and the wish is asked anew", async () => {
+  const { fetcher, asked, arrived, answer } = setUp();
   fetcher.want(4);
   fetcher.reset();
-  assert.deepEqual(pages(), [4, 4]);
-  fetcher.receive(reply(sent[0]!), []);
+  assert.deepEqual(asked, [4, 4]);
+  await answer(0);
   assert.deepEqual(arrived, []);
-  fetcher.receive(reply(sent[1]!), []);
+  await answer(1);
   assert.deepEqual(arrived, [4]);
+});
+
+test("nothing is awaited for a page that is no longer wanted", async () => {
+  const { fetcher, arrived, answer } = setUp();
+  fetcher.want(4);
+  fetcher.drop();
+  await answer(0);
+  assert.deepEqual([fetcher.awaited(), arrived], [null, []]);
+  await settled();
 });

@@ -19,6 +19,8 @@ test("every recorded reply is read as it is", () => {
     recorded["error reply"],
   ];
   for (const reply of replies) assert.deepEqual(readReply(reply), reply);
+  const buffers = [new DataView(new ArrayBuffer(4))];
+  assert.deepEqual(readReply(replies[0], buffers), { ...replies[0], buffers });
 });
 
 test("questions are asked as recorded", () => {
@@ -31,6 +33,11 @@ test("questions are asked as recorded", () => {
   void later.ask({ kind: "summary" }, Infinity);
   void later.ask({ kind: "spectrum" }, Infinity);
   assert.deepEqual(sent.slice(2), [recorded["summary request"], recorded["spectrum request"]]);
+  for (const kind of ["page request", "window request"]) {
+    const { id, ...question } = recorded[kind];
+    void createRequests((request) => sent.push(request), id).ask(question, Infinity);
+    assert.deepEqual(sent.at(-1), recorded[kind]);
+  }
 });
 
 test("what is no reply is read as none", () => {
