@@ -117,3 +117,12 @@ def test_a_component_without_spread_is_no_warning_in_a_contrast_of_spreads():
         held = values.copy()
         held[:, still] = held[0, still]
         insights(held, groups={"one": ["0", "1", "2", "3"], "other": ["4", "5", "6"]})
+
+
+def test_a_component_that_is_a_bare_number_is_called_one():
+    values = np.random.default_rng(0).normal(size=(28, 3)) * 0.1
+    values[:, 1] += np.linspace(0, 3, 28)
+    found = insights(values)
+    assert found
+    assert any(finding.statement.startswith("component 1 rises ") for finding in found)
+    assert all(not finding.statement[0].isdigit() for finding in found)

@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 
 from layergrid.findings import serial, templates
-from layergrid.findings.finding import Finding, chance, layer_range, listed, number
+from layergrid.findings.finding import Finding, called, chance, layer_range, number
 from layergrid.findings.multiplicity import SHARES
 from layergrid.findings.series import Series, level_and_slope
 
@@ -142,7 +142,7 @@ def _band(series: Series, direction: str, first: int, last: int, columns: np.nda
         effect_name="mean shift in standard deviations of the component",
         p=p,
         test=TEST,
-        statement=f"{listed(names)} are {direction} together at {layer_range(*span)}, by "
+        statement=f"{called(*names)} are {direction} together at {layer_range(*span)}, by "
         f"{number(abs(shift))} "
         f"standard deviations of their own on average ({chance(p)}).",
     )

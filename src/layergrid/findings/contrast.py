@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from layergrid.findings import pooling, serial
-from layergrid.findings.finding import Finding, chance, listed, number
+from layergrid.findings.finding import Finding, called, chance, number
 from layergrid.findings.multiplicity import corrected
 from layergrid.findings.series import FEWEST_LAYERS, Series, level, level_and_slope
 
@@ -251,7 +251,7 @@ def _exceptions(
             rest = [names[c] for c in columns if c not in odd]
             verb = how if len(odd) == 1 else how.replace("is ", "are ").replace("varies", "vary")
             follow = "follows" if len(rest) == 1 else "follow"
-            parts.append(f"; {listed(rest)} {follow} this, {listed([names[c] for c in odd])} does not: it {verb}")
+            parts.append(f"; {called(*rest)} {follow} this, {called(*(names[c] for c in odd))} does not: it {verb}")
     return (
         "".join(parts).replace("does not: it are", "do not: they are").replace("does not: it vary", "do not: they vary")
     )

@@ -188,6 +188,11 @@ def layer_range(first: Label, last: Label) -> str:
     return f"layers {first}{joint}{last}"
 
 
+def called(*components: str) -> str:
+    """Components as a sentence names them: a bare number would pass for a count."""
+    return listed([f"component {name}" if name.isdigit() else name for name in components])
+
+
 def listed(names: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``; beyond eight, the first six and how many more."""
     if len(names) > 8:

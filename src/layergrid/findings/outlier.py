@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 
-from layergrid.findings.finding import Finding, chance, number
+from layergrid.findings.finding import Finding, called, chance, number
 from layergrid.findings.multiplicity import corrected
 from layergrid.findings.series import Series, median
 
@@ -190,7 +190,7 @@ def _outlier(series: Series, row: int, column: int, p: float, z: float, scale: s
         effect_name=f"robust standard deviations from the pattern{where}",
         p=p,
         test=TEST,
-        statement=f"{name} at layer {layer} is {number(value)}, {number(abs(z))} robust standard deviations "
+        statement=f"{called(name)} at layer {layer} is {number(value)}, {number(abs(z))} robust standard deviations "
         f"{'above' if z > 0 else 'below'} its pattern{where}; "
-        f"{name} is typically {number(typical)} ({chance(p)}).",
+        f"{called(name)} is typically {number(typical)} ({chance(p)}).",
     )

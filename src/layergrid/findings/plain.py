@@ -9,7 +9,7 @@ from itertools import groupby
 
 import numpy as np
 
-from layergrid.findings.finding import Finding, layer_range, listed, number
+from layergrid.findings.finding import Finding, called, layer_range, listed, number
 from layergrid.findings.series import Series
 
 EXTREME = 0.12
@@ -85,7 +85,7 @@ def constants(series: Series, moving: set[int]) -> list[Finding]:
                     effect_name="standard deviation as a share of the whole grid's",
                     p=NOT_TESTED,
                     test=f"standard deviation at most {NEGLIGIBLE:g} of the whole grid's",
-                    statement=f"{name} is constant at about {number(middle)}: its spread is "
+                    statement=f"{called(name)} is constant at about {number(middle)}: its spread is "
                     f"{100 * spread / whole:.2g} % of the whole grid's.",
                 )
             )
@@ -129,7 +129,7 @@ def identicals(series: Series, groups: list[list[int]]) -> list[Finding]:
                 effect_name="largest difference",
                 p=NOT_TESTED,
                 test=f"no difference beyond {SAME:g} of the largest value",
-                statement=f"{listed(names)} hold the same numbers (largest difference {number(apart)}).",
+                statement=f"{called(*names)} hold the same numbers (largest difference {number(apart)}).",
             )
         )
     return out
@@ -165,7 +165,7 @@ def _gap(series: Series, kind: str, column: int, rows: np.ndarray, what: str) ->
         effect_name="cells",
         p=NOT_TESTED,
         test="counted",
-        statement=f"{name}: {len(rows)} of {total} layers {what}: {listed(runs)}.",
+        statement=f"{called(name)}: {len(rows)} of {total} layers {what}: {listed(runs)}.",
     )
 
 
@@ -184,7 +184,8 @@ def _region(series: Series, direction: str, first: int, last: int, column: int) 
         effect_name="mean value",
         p=NOT_TESTED,
         test=f"values within {EXTREME:g}, or {2 * EXTREME:g}, of the grid's range from its {word} value",
-        statement=f"{name} at {layer_range(*span)} is among the grid's {word} values, {number(low)} to {number(high)}.",
+        statement=f"{called(name)} at {layer_range(*span)} is among the grid's {word} values, "
+        f"{number(low)} to {number(high)}.",
     )
 
 

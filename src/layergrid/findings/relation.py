@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 
 from layergrid.findings import serial
-from layergrid.findings.finding import Finding, chance
+from layergrid.findings.finding import Finding, called, chance
 from layergrid.findings.multiplicity import SHARES, corrected
 from layergrid.findings.pooling import RHOS
 from layergrid.findings.ranks import average_ranks
@@ -229,6 +229,6 @@ def _relation(series: Series, pair: Pair, p: float, trending: dict[int, str]) ->
         effect_name="correlation of normal scores",
         p=p,
         test=TEST,
-        statement=f"{names[pair.first]} and {names[pair.second]} {move} over the layers "
+        statement=f"{called(names[pair.first], names[pair.second])} {move} over the layers "
         f"(correlation {pair.correlation:.2f}, {chance(p)}{shared}).",
     )

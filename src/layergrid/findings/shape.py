@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from layergrid.findings.curves import Curve
-from layergrid.findings.finding import Finding, chance, layer_range, number
+from layergrid.findings.finding import Finding, called, chance, layer_range, number
 from layergrid.findings.multiplicity import corrected
 from layergrid.findings.series import Series
 
@@ -95,5 +95,5 @@ def _shape(series: Series, column: int, curve: Curve, p: float) -> Finding:
         effect_name="height in standard deviations about the two levels",
         p=p,
         test=TEST,
-        statement=f"{name} {said} ({chance(p)}).",
+        statement=f"{called(name)} {said} ({chance(p)}).",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from layergrid.findings.curves import Curve
-from layergrid.findings.finding import Finding, chance, layer_range, number
+from layergrid.findings.finding import Finding, called, chance, layer_range, number
 from layergrid.findings.multiplicity import corrected
 from layergrid.findings.ranks import kendall_tau
 from layergrid.findings.series import Series
@@ -57,6 +57,6 @@ def _trend(series: Series, column: int, curve: Curve, p: float) -> Finding | Non
         effect_name="Kendall's tau",
         p=p,
         test=TEST,
-        statement=f"{name} {'rises' if rising else 'falls'} from {number(low)} to {number(high)} over "
+        statement=f"{called(name)} {'rises' if rising else 'falls'} from {number(low)} to {number(high)} over "
         f"{layer_range(*span)} (tau {association:.2f}, {chance(p)}).",
     )
