@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from layergrid.findings.pooling import RHOS, Noise, base_prior, borrowed, correlation_prior, variance_prior
-from layergrid.findings.serial import Design, products, residuals
+from layergrid.findings.serial import Design, products, regress, residuals, tails
 
 
 def smooth(rho, layers, components, seed=0):
@@ -63,3 +63,15 @@ def test_a_regressor_that_the_nuisance_explains_has_no_length():
     design = Design.of(np.ones((9, 1)), np.column_stack([np.full(9, 3.0), np.arange(9.0)]))
     assert (design.length[:, 0] == 0).all()
     assert (design.length[:, 1] > 0).all()
+
+
+def test_chances_up_to_the_largest_of_use_are_the_same_where_others_are_not_computed():
+    y = smooth(0.4, 40, 30)
+    y[10:16, :5] += 2.0
+    boxes = np.stack([(np.arange(40) // 6 == step) * 1.0 for step in range(6)], axis=1)
+    noise = Noise.unknown(np.broadcast_to(np.log(base_prior())[:, None], (len(RHOS), 30)))
+    fit = regress(Design.of(np.ones((40, 1)), boxes), y, noise)
+    for every, some in zip(tails(fit), tails(fit, 0.025), strict=True):
+        assert (every <= 0.025).any()
+        assert np.all((some == 1) & (every > 0.025) | np.isclose(some, every, rtol=1e-12))
+        assert (some == 1).mean() > 0.5

@@ -32,7 +32,7 @@ class Windows:
     high: np.ndarray
     """Chance of a component as high as this in this window, shape (windows, components).
 
-    The better of box and bump.
+    The better of box and bump. Of many components, chances above `LIKELY` may be given as 1.
     """
     low: np.ndarray
 
@@ -116,11 +116,13 @@ def windows(series: Series) -> Windows:
     template = templates.bands(layers)
     half = template.columns.shape[1] // 2
     high, low = np.ones((half, components)), np.ones((half, components))
+    many = series.tested.sum() - 1 > _MOST_TOGETHER
+    most = LIKELY / 2 if many else 1.0  # of either shape
     for block in series.blocks:
         design = serial.Design.of(level_and_slope(block.rows), template.columns[block.rows])
         for part in serial.batches(len(block.columns), 2 * half):
             columns = block.columns[part]
-            up, down = serial.tails(serial.regress(design, block.y[:, part], series.noise.of(columns)))
+            up, down = serial.tails(serial.regress(design, block.y[:, part], series.noise.of(columns)), most)
             high[:, columns] = np.minimum(1.0, 2 * np.minimum(up[:half], up[half:]))
             low[:, columns] = np.minimum(1.0, 2 * np.minimum(down[:half], down[half:]))
     return Windows(template.first[:half], template.last[:half], high, low)

@@ -213,16 +213,26 @@ def averaged(p: np.ndarray, weight: np.ndarray, layers: int) -> np.ndarray:
     return cast(np.ndarray, np.maximum((weight * powers).sum(axis=0) ** (1 / s), 1e-300))
 
 
-def tails(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
+def tails(fit: Fit, most: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Chance of a coefficient as high as seen if there is none, and of one as low, `averaged`.
 
-    Both of shape (regressors, series).
+    Both of shape (regressors, series). A chance above `most` may be given as 1: what its reader has no use for is not
+    computed, which is nearly all of it where `most` is small.
     """
-    from scipy.special import ndtr
+    from scipy.special import ndtr, ndtri
 
-    below = ndtr(normal_score(*fit.student()))
-    weight = weights(fit.log_posterior)
-    return averaged(1 - below, weight, fit.layers), averaged(below, weight, fit.layers)
+    score, log_posterior = normal_score(*fit.student()), fit.log_posterior
+    if most >= 1:
+        return _both(ndtr(score), weights(log_posterior), fit.layers)
+    # An average is no smaller than the smallest of its chances.
+    far = np.abs(score).max(axis=0) >= -ndtri(most)
+    high, low = np.ones(far.shape), np.ones(far.shape)
+    high[far], low[far] = _both(ndtr(score[:, far]), weights(log_posterior[:, far]), fit.layers)
+    return high, low
+
+
+def _both(below: np.ndarray, weight: np.ndarray, layers: int) -> tuple[np.ndarray, np.ndarray]:
+    return averaged(1 - below, weight, layers), averaged(below, weight, layers)
 
 
 def both_tails(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
