@@ -71,6 +71,20 @@ const styleAsText = {
   },
 };
 
+/** The stops of each colormap as one text: the marks around 429 colors would be two fifths of the table. */
+const compactColors = {
+  name: "compact-colors",
+  setup(build) {
+    build.onLoad({ filter: /colormaps\.json$/ }, ({ path }) => {
+      const maps = Object.entries(JSON.parse(readFileSync(path, "utf8")));
+      const packed = maps.map(([name, { kind, stops }]) => [name, kind, stops.join("").replaceAll("#", "")]);
+      const contents = `export default Object.fromEntries(${JSON.stringify(packed)}.map(([name, kind, stops]) =>
+        [name, { kind, stops: stops.match(/.{6}/g).map((stop) => "#" + stop) }]));`;
+      return { contents, loader: "js" };
+    });
+  },
+};
+
 const common = {
   absWorkingDir: here,
   bundle: true,
@@ -82,7 +96,7 @@ const common = {
   metafile: true,
   outdir,
   define: { PLACE: placeName },
-  plugins: [styleAsText],
+  plugins: [styleAsText, compactColors],
 };
 const bundles = [
   await context({ ...common, entryPoints: { loader: "src/loader.ts" } }),
