@@ -37,7 +37,7 @@ LONGEST_STATEMENT = 800
 
 NEEDS_SCIPY = "Findings and claims need scipy: pip install layergrid[findings]"
 
-QUIET_S = 1.0
+QUIET_S = 2.0
 """Without a request, the findings of a shown grid are computed once its values have rested so long."""
 
 _States = OrderedDict[int, dict[str, Any]]

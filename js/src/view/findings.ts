@@ -18,7 +18,7 @@ import { remembered } from "../remember.ts";
 import type { CellId } from "../selection.ts";
 
 /** Asked for only after the page has rested so long: nothing is computed between two frames of an update or a drag. */
-const QUIET_MS = 400;
+const QUIET_MS = 1200;
 
 export interface FindingsActions {
   /** Outline the cells of these boxes; none where there are none. */
