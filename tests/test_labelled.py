@@ -115,6 +115,11 @@ def test_labels_given_beside_a_data_array_choose_or_rename():
     assert not chosen.values.flags.writeable
 
 
+def test_which_rows_of_a_fused_tensor_a_cell_stands_for_follows_the_chosen_labels():
+    fused = GRID.assign_coords(rows=(("layer", "component"), [["0:2", "2:4", "4:6"]] * 2))
+    assert as_matrix(fused, components=["v", "q"]).pieces.tolist() == [["4:6", "0:2"]] * 2
+
+
 @pytest.mark.parametrize(
     ("array", "labels", "error", "message"),
     [

@@ -9,10 +9,11 @@ PACKAGES = ["layergrid"]
 PROBE = {"kind": "canvas", "sel": "canvas.layergrid-cells", "deep": False}
 TARGET = "canvas.layergrid-cells"
 TOOLTIP = {"sel": ".layergrid-tooltip"}
-# What a user would do: write a number into the field of the high limit.
+# What a user would do: write numbers into the fields of the center and the high limit.
 FRONTEND_JS = (
-    "const field = root.querySelector('input.layergrid-number[data-end=high]');"
-    "field.value = String(v); field.dispatchEvent(new Event('change', {bubbles: true}))"
+    "for (const [end, value] of [['center', v / 2], ['high', v]]) {"
+    " const field = root.querySelector(`input.layergrid-number[data-end=${end}]`);"
+    " field.value = String(value); field.dispatchEvent(new Event('change', {bubbles: true})); }"
 )
 
 

@@ -76,6 +76,8 @@ def like(old: Matrix, new: Matrix) -> Matrix:
             f"update keeps the grid's shape (layers, components) = {old.values.shape}, got {new.values.shape}; "
             "make a new LayerGrid for another shape"
         )
+    if new.layers == old.layers and new.components == old.components:
+        return new
     rows, columns = new.values.shape
     for axis, known, given, unnamed in (
         ("layers", old.layers, new.layers, tuple(range(rows))),
@@ -156,7 +158,7 @@ def _chosen(own: Sequence[Label], given: Sequence[Label], what: str) -> list[int
 
 
 def _taken(matrix: Matrix, indices: list[int] | None, axis: int) -> Matrix:
-    if indices is None:
+    if indices is None or indices == list(range(matrix.values.shape[axis])):
         return matrix
 
     def take(array: np.ndarray | None) -> np.ndarray | None:
@@ -166,6 +168,7 @@ def _taken(matrix: Matrix, indices: list[int] | None, axis: int) -> Matrix:
         taken.flags.writeable = False
         return taken
 
-    values, absent, parameters = take(matrix.values), take(matrix.absent), take(matrix.parameters)
+    values = take(matrix.values)
     assert values is not None
-    return replace(matrix, values=values, absent=absent, parameters=parameters)
+    names = {"parameters": take(matrix.parameters), "pieces": take(matrix.pieces)}
+    return replace(matrix, values=values, absent=take(matrix.absent), **names)
