@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+from playwright.sync_api import expect
 
 MAKE = """
 import numpy as np
@@ -53,10 +54,10 @@ def test_all_cells_of_a_matrix_that_fits_arrive_behind_its_overview(open_noteboo
     notebook = open_notebook(MAKE.format(rows=2500, columns=2000, options=""))
     notebook.run(0)
     grid = notebook.grid(0).wait_until_drawn()
-    notebook.page.wait_for_function(
-        "(bar) => bar.hidden", arg=grid.root.locator(".layergrid-progress").element_handle()
-    )
-    assert grid.root.locator(".layergrid-legend-note", has_text="overview").count() == 0
+    # The legend, once it speaks, speaks of the overview until the last cell is here.
+    expect(grid.root.locator(".layergrid-legend")).to_contain_text("each color is")
+    expect(grid.root.locator(".layergrid-legend-note", has_text="overview")).to_have_count(0)
+    expect(grid.root.locator(".layergrid-progress")).to_be_hidden()
     notebook.shut_down_kernel()
     zoom_to_one_cell(grid)
     box = grid.cells.bounding_box()
