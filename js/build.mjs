@@ -8,7 +8,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { context, transform } from "esbuild";
+import { build as bundled, context } from "esbuild";
 import { sourceHash } from "./source_hash.mjs";
 
 const LIMIT_BYTES = 60_000; // gzipped, all files together: promise 2 of the design
@@ -65,8 +65,18 @@ const styleAsText = {
   name: "style-as-text",
   setup(build) {
     build.onLoad({ filter: /\.css$/ }, async ({ path }) => {
-      const { code } = await transform(readFileSync(path, "utf8"), { loader: "css", minify: !watch });
-      return { contents: code.trim(), loader: "text" };
+      const made = await bundled({
+        entryPoints: [path],
+        bundle: true,
+        minify: !watch,
+        write: false,
+        metafile: true,
+      });
+      return {
+        contents: made.outputFiles[0].text.trim(),
+        loader: "text",
+        watchFiles: Object.keys(made.metafile.inputs),
+      };
     });
   },
 };

@@ -5,7 +5,7 @@ import { remembered } from "../remember.ts";
 import { MARGIN } from "../room.ts";
 import { peaksOf, toldText } from "../summary.ts";
 
-const GAP = 6; // CSS px, as in style.css
+const GAP = 6; // CSS px, as in margins.css
 
 export interface Margins {
   readonly parts: readonly HTMLElement[];

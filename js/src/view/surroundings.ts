@@ -9,7 +9,7 @@ import type { FarMaker, Matrix } from "../model.ts";
 import { remembered } from "../remember.ts";
 import { selectedText } from "../save.ts";
 import { MOST_SELECTED } from "../selection.ts";
-import style from "../style.css";
+import style from "../style/surroundings.css";
 import { isDark, watchTheme } from "../theme.ts";
 import { createAxes } from "./axes.ts";
 import { listenToAxes } from "./brushing.ts";
