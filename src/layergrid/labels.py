@@ -170,5 +170,5 @@ def _taken(matrix: Matrix, indices: list[int] | None, axis: int) -> Matrix:
 
     values = take(matrix.values)
     assert values is not None
-    names = {"parameters": take(matrix.parameters), "pieces": take(matrix.pieces)}
-    return replace(matrix, values=values, absent=take(matrix.absent), **names)
+    parameters, pieces = take(matrix.parameters), take(matrix.pieces)
+    return replace(matrix, values=values, absent=take(matrix.absent), parameters=parameters, pieces=pieces)
