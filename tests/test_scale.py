@@ -48,6 +48,12 @@ def test_the_center_of_many_cells_is_estimated_from_a_sample():
     assert default_center(values, 1.0, 3.0) == pytest.approx(2.0, abs=1e-3)
 
 
+@pytest.mark.parametrize("count", [3, 4, 5, 8, 1001])
+def test_the_center_between_positive_limits_is_the_median(count):
+    values = np.random.default_rng(count).permutation(np.arange(count) ** 2 + 1.0).reshape(1, -1)
+    assert default_center(values, 0.5, 2.0 * count**2) == np.median(values)
+
+
 def test_a_median_at_a_limit_gives_way_to_the_middle():
     assert default_center(np.array([[1.0, 1.0, 1.0, 9.0]]), 1.0, 9.0) == 5.0
 

@@ -106,6 +106,10 @@ def test_fit_returns_to_the_extent():
 # What is shown.
 
 
+def test_every_grid_is_of_the_same_class():
+    assert type(LayerGrid(VALUES)) is type(LayerGrid(VALUES)) is LayerGrid
+
+
 def test_components_can_be_hidden_and_reordered():
     made = grid()
     made.components = ["v", "q"]

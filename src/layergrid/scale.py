@@ -58,10 +58,12 @@ def default_center(values: np.ndarray, low: float, high: float) -> float:
 
 
 def _median(values: np.ndarray) -> float:
-    """np.median imports numpy.ma, which would cost the first display 25 ms."""
-    middle = [(values.size - 1) // 2, values.size // 2]
-    below, above = np.partition(values, middle)[middle].tolist()
-    return float(below + (above - below) / 2)
+    """np.median imports numpy.ma, which would cost the first display 25 ms; two ranks at once cost ten times one."""
+    half = values.size // 2
+    parted = np.partition(values, half)
+    above = float(parted[half])
+    below = above if values.size % 2 else float(parted[:half].max())
+    return below + (above - below) / 2
 
 
 def fitted_domain(

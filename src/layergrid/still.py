@@ -247,8 +247,8 @@ def _label_rows(canvas: np.ndarray, part: Matrix, cells: _Cells, view: View, rig
 
 def _label_columns(canvas: np.ndarray, part: Matrix, cells: _Cells, left: int, top: int) -> None:
     width, count = cells.column_of_pixel.size, len(part.components)
-    runs = group_runs(part.components)
-    grouped = cells.block[1] == 1 and any(group for group, _, _ in runs) and len(runs) <= width // (4 * _GAP)
+    runs = group_runs(part.components) if cells.block[1] == 1 else []
+    grouped = any(group for group, _, _ in runs) and len(runs) <= width // (4 * _GAP)
     texts = [split_label(label)[1] for label in part.components] if grouped else list(part.components)
     widest = max(text_width(shortened(text, 120)) for text in texts[:: max(1, count // 50)])
     step = _label_step(count, width / (min(widest, 110) + 8))
