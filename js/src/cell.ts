@@ -4,7 +4,7 @@ import type { Figure } from "./figure.ts";
 import { counted, exactNumber, numberFormat, rankText } from "./format.ts";
 import { type Label, tensorText } from "./labels.ts";
 import { placesAt, type Selector } from "./pages.ts";
-import { countAbove, meanAndDeviation } from "./statistics.ts";
+import { meanAndDeviation } from "./statistics.ts";
 import { turnedTo } from "./turning.ts";
 
 export interface CellFacts {
@@ -21,7 +21,7 @@ export interface CellFacts {
   readonly short: string;
   /** All digits, with the unit. */
   readonly exact: string;
-  /** "3rd highest of 196"; why there is none where the value is not finite. */
+  /** "3rd highest of 196"; why there is none where the value is not finite; empty while very many are counted. */
   readonly rank: string;
   /** "+2.1 sd in attn.k"; empty where it cannot be said. */
   readonly deviation: string;
@@ -86,8 +86,10 @@ export function cellFacts(figure: Figure, row: number, column: number): CellFact
 }
 
 function rankAmongShown({ shown }: Figure, value: number): string {
-  const { above, finite } = countAbove(shown.cells.values, value);
-  return finite < 2 ? "" : `${rankText(above, finite)} of ${counted(finite, "value")}`;
+  const counts = shown.above(value);
+  if (counts === null || counts.finite < 2) return "";
+  const { above, finite, exact } = counts;
+  return `${exact ? "" : "about "}${rankText(above, finite)} of ${counted(finite, "value")}`;
 }
 
 function deviationInComponent(figure: Figure, column: number, component: string, value: number): string {

@@ -5,7 +5,7 @@
  * Tiles are asked for as long as they are in view, and kept until their bytes are needed.
  */
 import type { WindowRequest } from "./messages.ts";
-import { coarse, type FarCells, type Overview, overlay } from "./overview.ts";
+import { type FarCells, fillCoarse, type Overview, overlay, roomMaker } from "./overview.ts";
 import { createQueue } from "./queue.ts";
 import type { PaintedCells } from "./raster.ts";
 import { type Aggregate, blocksOf } from "./windows.ts";
@@ -57,6 +57,7 @@ export function createFar(
   version: number,
   actions: FarActions,
 ): FarCells {
+  const roomFor = roomMaker();
   let overview: Overview;
   const kept = new Map<string, PaintedCells>(); // the last used last
   let keptBytes = 0;
@@ -132,10 +133,13 @@ export function createFar(
     window(window, rowFactor, columnFactor, aggregate, center) {
       const level = { rowFactor, columnFactor, aggregate, center };
       const blocks = blocksOf(shape, window, rowFactor, columnFactor);
-      const made = coarse(overview, blocks, rowFactor, columnFactor);
+      const made = roomFor(blocks, overview);
       const here =
         aggregate === "mean" && rowFactor === overview.rowFactor && columnFactor === overview.columnFactor;
-      if (here) return made; // what is on its way may come: the view may go back
+      if (here) {
+        fillCoarse(made, blocks, blocks, overview, rowFactor, columnFactor);
+        return made; // what is on its way may come: the view may go back
+      }
       const missing: Tile[] = [];
       const firstRow = Math.floor(blocks.top / TILE_ROWS) * TILE_ROWS;
       const firstColumn = Math.floor(blocks.left / TILE_COLUMNS) * TILE_COLUMNS;
@@ -145,6 +149,13 @@ export function createFar(
           const cells = kept.get(tile.key);
           if (cells === undefined) {
             missing.push(tile);
+            const part = {
+              top: Math.max(blocks.top, row),
+              bottom: Math.min(blocks.bottom, row + TILE_ROWS),
+              left: Math.max(blocks.left, column),
+              right: Math.min(blocks.right, column + TILE_COLUMNS),
+            };
+            fillCoarse(made, blocks, part, overview, rowFactor, columnFactor);
             continue;
           }
           kept.delete(tile.key);

@@ -11,7 +11,8 @@ import { makePyramid } from "./pyramid.ts";
 import type { PaintedCells } from "./raster.ts";
 import { remembered } from "./remember.ts";
 import { type Domain, makeScale, type Scale, type ScaleKind } from "./scale.ts";
-import { type Extent, finiteExtent, quantiles, sortedFinite } from "./statistics.ts";
+import { countAbove, type Extent, finiteExtent, quantiles, sortedFinite } from "./statistics.ts";
+import { type Above, makeTally } from "./tally.ts";
 import type { Aggregate, Window } from "./windows.ts";
 
 /** The values of the shown cells, and what is asked of them more than once. */
@@ -20,6 +21,10 @@ export interface Shown {
   readonly cells: PaintedCells;
   extent(): Extent;
   sorted(): Float64Array;
+  /** How many lie above a value; null while very many are still being counted. */
+  above(value: number): Above | null;
+  /** Count a part of very many; true when nothing is left to count. */
+  count(): boolean;
 }
 
 export interface Figure {
@@ -48,6 +53,8 @@ const KNOTS = 1025;
 
 /** Cells read in one part of what is done ahead, a few milliseconds. */
 const PREPARED_AT_ONCE = 1 << 20;
+/** Up to so many values are looked at one by one whenever a rank is asked for. */
+const MOST_LOOKED_AT = 1 << 20;
 /** More columns than these are not grouped: their headings would have no room. */
 const MOST_GROUPED = 1000;
 
@@ -65,6 +72,7 @@ export function figureMaker(): (state: State, window: Window | null, room: Room)
     const cells = matrix.far?.overview.cells ?? gatherCells(matrix, rows, columns);
     let extent: Extent | null = null;
     let sorted: Float64Array | null = null;
+    const tally = cells.values.length > MOST_LOOKED_AT ? makeTally(cells.values) : null;
     return {
       cells,
       extent: () => {
@@ -75,8 +83,12 @@ export function figureMaker(): (state: State, window: Window | null, room: Room)
         sorted ??= sortedFinite(cells.values);
         return sorted;
       },
+      above: (value) =>
+        tally === null ? { ...countAbove(cells.values, value), exact: true } : tally.above(value),
+      count: () => tally?.build(PREPARED_AT_ONCE) ?? true,
     };
   });
+  const turnOver = overturner();
   const makePyramidOf = remembered((shown: Shown) => makePyramid(shown.cells));
   const makeKnots = remembered((shown: Shown) => quantiles(shown.sorted(), KNOTS));
   const makeScaleOf = remembered((kind: ScaleKind, domain: Domain, diverging: boolean, shown: Shown) =>
@@ -138,7 +150,7 @@ export function figureMaker(): (state: State, window: Window | null, room: Room)
     ): PaintedCells => {
       const source = matrix.far ?? makePyramidOf(shown);
       const cells = source.window({ top, bottom, left, right }, rowBlock, columnBlock, aggregate, center);
-      return lower ? upsideDown(cells) : cells;
+      return lower ? turnOver(cells) : cells;
     },
   );
 
@@ -197,18 +209,31 @@ export function figureMaker(): (state: State, window: Window | null, room: Room)
       lower,
     );
     const prepare = () =>
-      matrix.far !== null || makePyramidOf(shown).build(state.aggregate, PREPARED_AT_ONCE);
+      matrix.far !== null || (makePyramidOf(shown).build(state.aggregate, PREPARED_AT_ONCE) && shown.count());
     return { state, scale, window, rows, columns, runs, layout, painted, shown, prepare };
   };
 }
 
-/** The last row first. */
-function upsideDown({ rows, columns, values, absent }: PaintedCells): PaintedCells {
-  const turned = <T extends Float32Array | Float64Array | Uint8Array>(all: T): T => {
-    const copy = all.slice() as T;
-    for (let row = 0; row < rows; row++)
-      copy.set(all.subarray(row * columns, (row + 1) * columns), (rows - 1 - row) * columns);
-    return copy;
+/** Puts the last row first; what it gave before is overwritten, as new memory for each frame costs more than the rows. */
+function overturner(): (cells: PaintedCells) => PaintedCells {
+  const turnValues = reversed<Float32Array | Float64Array>();
+  const turnAbsent = reversed<Uint8Array>();
+  return ({ rows, columns, values, absent }) => ({
+    rows,
+    columns,
+    values: turnValues(values, columns),
+    absent: absent === null ? null : turnAbsent(absent, columns),
+  });
+}
+
+function reversed<T extends Float32Array | Float64Array | Uint8Array>(): (all: T, columns: number) => T {
+  let room: T | null = null;
+  return (all, columns) => {
+    if (room === null || room.length < all.length || room.constructor !== all.constructor)
+      room = all.slice() as T;
+    const turned = room.subarray(0, all.length) as T;
+    for (let from = 0, to = all.length - columns; from < all.length; from += columns, to -= columns)
+      turned.set(all.subarray(from, from + columns), to);
+    return turned;
   };
-  return { rows, columns, values: turned(values), absent: absent === null ? null : turned(absent) };
 }

@@ -1,7 +1,7 @@
 /** The cells of a large matrix that the page is to hold: all of them arrive, a band of rows at a time, the first first. */
 import type { Dtype } from "./cells.ts";
 import { DAMAGED, type FarActions, GONE, notHad } from "./far.ts";
-import { coarse, type FarCells, type Overview, overlay } from "./overview.ts";
+import { type FarCells, fillCoarse, type Overview, overlay, roomMaker } from "./overview.ts";
 import { makePyramid } from "./pyramid.ts";
 import { createQueue } from "./queue.ts";
 import type { PaintedCells } from "./raster.ts";
@@ -28,6 +28,7 @@ export function createLoading(
   let pyramid = makePyramid({ ...cells, absent: null }, 0);
   const bandRows = Math.max(1, Math.floor(BAND_CELLS / columns));
   const early = new Map<number, PaintedCells>(); // bands that arrived before those below them
+  const roomFor = roomMaker();
   let overview: Overview;
   let there = 0;
   let begun = false;
@@ -101,9 +102,11 @@ export function createLoading(
     window(window, rowFactor, columnFactor, aggregate, center) {
       if (!begun) begin();
       const blocks = blocksOf(shape, window, rowFactor, columnFactor);
-      const made = coarse(overview, blocks, rowFactor, columnFactor);
+      const made = roomFor(blocks, overview);
       const sharp = pyramid.window(window, rowFactor, columnFactor, aggregate, center);
       overlay(made, blocks, sharp, blocks.top, blocks.left);
+      const rest = { ...blocks, top: blocks.top + sharp.rows };
+      fillCoarse(made, blocks, rest, overview, rowFactor, columnFactor);
       return made;
     },
     at: (row, column) => (row < there ? cells.values[row * columns + column] : undefined),

@@ -13,7 +13,7 @@ export interface Overview {
 export interface FarCells {
   /** Another overview of the same cells: more of it has been read. */
   look(overview: Overview): void;
-  /** The blocks that a window touches, coarse where they are not here; these are asked for. */
+  /** The blocks that a window touches, coarse where they are not here; these are asked for. Holds until the next. */
   window(
     window: Window,
     rowFactor: number,
@@ -36,30 +36,52 @@ export interface FarCells {
   stop(): void;
 }
 
-/** Blocks of any level as the overview shows their middle. */
-export function coarse(
-  { cells, ...factors }: Overview,
+/**
+ * Gives room for blocks, to be filled; with a place for absent ones where the overview knows of any.
+ *
+ * It is the same room each time, as the system clears new memory page by page, in each frame.
+ */
+export function roomMaker(): (blocks: Window, overview: Overview) => PaintedCells {
+  let values = new Float32Array(0);
+  let absent = new Uint8Array(0);
+  return (blocks, { cells }) => {
+    const rows = blocks.bottom - blocks.top;
+    const columns = blocks.right - blocks.left;
+    const length = rows * columns;
+    if (values.length < length) values = new Float32Array(length);
+    if (cells.absent !== null && absent.length < length) absent = new Uint8Array(length);
+    return {
+      rows,
+      columns,
+      values: values.subarray(0, length),
+      absent: cells.absent === null ? null : absent.subarray(0, length),
+    };
+  };
+}
+
+/** Fill a part of `made`, which holds `blocks`, as the overview shows the middle of each block. */
+export function fillCoarse(
+  made: PaintedCells,
   blocks: Window,
+  part: Window,
+  { cells, ...factors }: Overview,
   rowFactor: number,
   columnFactor: number,
-): PaintedCells {
-  const rows = blocks.bottom - blocks.top;
-  const columns = blocks.right - blocks.left;
-  const values = new Float32Array(rows * columns);
-  const absent = cells.absent === null ? null : new Uint8Array(values.length);
+): void {
+  const columns = part.right - part.left;
   const across = Int32Array.from({ length: columns }, (_, at) =>
-    Math.min(cells.columns - 1, Math.floor(((blocks.left + at + 0.5) * columnFactor) / factors.columnFactor)),
+    Math.min(cells.columns - 1, Math.floor(((part.left + at + 0.5) * columnFactor) / factors.columnFactor)),
   );
-  for (let row = 0, at = 0; row < rows; row++) {
-    const middle = Math.floor(((blocks.top + row + 0.5) * rowFactor) / factors.rowFactor);
+  for (let row = part.top; row < part.bottom; row++) {
+    const middle = Math.floor(((row + 0.5) * rowFactor) / factors.rowFactor);
     const line = Math.min(cells.rows - 1, middle) * cells.columns;
-    for (let column = 0; column < columns; column++, at++) {
+    const to = (row - blocks.top) * made.columns + part.left - blocks.left;
+    for (let column = 0; column < columns; column++) {
       const from = line + across[column]!;
-      values[at] = cells.values[from]!;
-      if (absent !== null) absent[at] = cells.absent![from]!;
+      made.values[to + column] = cells.values[from]!;
+      if (made.absent !== null) made.absent[to + column] = cells.absent![from]!;
     }
   }
-  return { rows, columns, values, absent };
 }
 
 /** Put what a tile holds of the blocks in their place. */
@@ -86,13 +108,18 @@ export function overlay(
 
 /** Nothing but the overview, as long as nobody is there who asks for cells. */
 export function overviewAlone(shape: { readonly rows: number; readonly columns: number }): FarCells {
+  const roomFor = roomMaker();
   let overview: Overview;
   return {
     look(next) {
       overview = next;
     },
-    window: (window, rowFactor, columnFactor) =>
-      coarse(overview, blocksOf(shape, window, rowFactor, columnFactor), rowFactor, columnFactor),
+    window(window, rowFactor, columnFactor) {
+      const blocks = blocksOf(shape, window, rowFactor, columnFactor);
+      const made = roomFor(blocks, overview);
+      fillCoarse(made, blocks, blocks, overview, rowFactor, columnFactor);
+      return made;
+    },
     at: () => undefined,
     whole: () => null,
     version: () => 0,

@@ -8,6 +8,8 @@ import { DARK_INK, drawMark, LIGHT_INK } from "./marks.ts";
 
 const SWATCH = 14;
 const COUNTED_AT_ONCE = 50_000;
+/** Cells counted before a frame may come: a few milliseconds. */
+const PART = 1 << 20;
 const PAUSE_MS = 100;
 
 export interface Legend {
@@ -27,20 +29,28 @@ interface Census {
   notPositive: number;
 }
 
-/** How many shown cells are of each special kind. */
-export function census({ cells }: Shown, { low, high }: { low: number; high: number }): Census {
-  const counts = {
-    below: 0,
-    above: 0,
-    nan: 0,
-    positiveInfinity: 0,
-    negativeInfinity: 0,
-    absent: 0,
-    zero: 0,
-    notPositive: 0,
-  };
+const NONE: Census = {
+  below: 0,
+  above: 0,
+  nan: 0,
+  positiveInfinity: 0,
+  negativeInfinity: 0,
+  absent: 0,
+  zero: 0,
+  notPositive: 0,
+};
+
+/** How many shown cells, of those in a run of them, are of each special kind, and of `others` before. */
+export function census(
+  { cells }: Shown,
+  { low, high }: { low: number; high: number },
+  from = 0,
+  to = cells.values.length,
+  others: Readonly<Census> = NONE,
+): Census {
+  const counts = { ...others };
   const { values, absent } = cells;
-  for (let i = 0; i < values.length; i++) {
+  for (let i = from; i < to; i++) {
     const value = values[i]!;
     if (value === 0) counts.zero++;
     if (value >= low && value <= high) continue;
@@ -61,7 +71,7 @@ export function createLegend(): Legend {
   let drawnFor: readonly unknown[] = [];
   let timer: ReturnType<typeof setTimeout> | null = null;
 
-  const drawNow = (figure: Figure) => {
+  const drawSoon = (figure: Figure) => {
     const { state, layout, shown, scale } = figure;
     const key = [
       shown,
@@ -75,8 +85,22 @@ export function createLegend(): Legend {
       layout.ratio,
     ];
     if (key.every((part, i) => part === drawnFor[i])) return;
-    drawnFor = key;
-    const counts = census(shown, scale.domain);
+    const { length } = shown.cells.values;
+    const count = (from: number, others: Census) => {
+      const to = Math.min(length, from + PART);
+      const counts = census(shown, scale.domain, from, to, others);
+      if (to < length)
+        timer = setTimeout(() => count(to, counts)); // a frame may come between
+      else {
+        drawnFor = key;
+        drawCounted(figure, counts);
+      }
+    };
+    count(0, NONE);
+  };
+
+  const drawCounted = (figure: Figure, counts: Census) => {
+    const { state, scale } = figure;
     const text = numberFormat(state.domain.low, state.domain.high);
     const entries: Node[] = [];
     const swatchFor = (mark: keyof typeof SPECIAL | "zero", label: string, count: number) => {
@@ -101,8 +125,8 @@ export function createLegend(): Legend {
       // Counting very many cells in every frame of a drag would slow it down: they are counted when it pauses.
       if (timer !== null) clearTimeout(timer);
       timer = null;
-      if (drawnFor.length === 0 || figure.shown.cells.values.length <= COUNTED_AT_ONCE) drawNow(figure);
-      else timer = setTimeout(() => drawNow(figure), PAUSE_MS);
+      if (drawnFor.length === 0 || figure.shown.cells.values.length <= COUNTED_AT_ONCE) drawSoon(figure);
+      else timer = setTimeout(() => drawSoon(figure), PAUSE_MS);
     },
     destroy() {
       if (timer !== null) clearTimeout(timer);
