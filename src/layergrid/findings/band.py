@@ -99,15 +99,14 @@ def _two_or_more(p: np.ndarray) -> np.ndarray:
     The most significant component is left out. The others are asked by the smallest (Bonferroni), which
     sees two among many, and by all together (Fisher), which sees several that are less far.
     """
-    from scipy.special import gammaincc
+    from scipy.stats import combine_pvalues
 
     others = np.sort(p, axis=1)[:, 1:]
     count = others.shape[1]
     smallest = others[:, 0] * count
     if count > _MOST_TOGETHER:
         return cast(np.ndarray, smallest)
-    fisher = gammaincc(count, -np.log(np.maximum(others, 1e-300)).sum(axis=1))
-    return cast(np.ndarray, np.minimum(smallest, fisher))
+    return cast(np.ndarray, np.minimum(smallest, combine_pvalues(others, method="fisher", axis=1).pvalue))
 
 
 def windows(series: Series) -> Windows:

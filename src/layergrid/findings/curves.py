@@ -43,8 +43,9 @@ def fit_curves(series: Series) -> dict[int, dict[str, Curve]]:
     """The best curve of each form, by component index; components that are not tested have none."""
     out: dict[int, dict[str, Curve]] = {}
     for block in series.blocks:
+        forms = _forms(block.rows)
         for part in serial.batches(len(block.columns), templates.peaks(len(block.rows)).columns.shape[1]):
-            _fit(Block(block.rows, block.columns[part], block.y[:, part]), series, out)
+            _fit(forms, Block(block.rows, block.columns[part], block.y[:, part]), series, out)
     return out
 
 
@@ -56,26 +57,34 @@ _FITTED = {"trend": 1, "quadratic": 2, "step": 2, "peak": 4, "valley": 4}
 _INSIDE = 0.6
 
 
-def _fit(block: Block, series: Series, out: dict[int, dict[str, Curve]]) -> None:
-    layers = len(block.rows)
-    straight = place(block.rows)[:, None]
-    whole = np.array([0]), np.array([layers - 1])
+_Forms = dict[str, tuple[serial.Design, templates.Templates]]
+
+
+def _forms(rows: np.ndarray) -> _Forms:
+    """Each form that so many layers have room for."""
+    straight = place(rows)[:, None]
+    whole = np.array([0]), np.array([len(rows) - 1])
     forms = {
-        "trend": (level(block.rows), templates.Templates(straight, *whole, 1)),
-        "quadratic": (level_and_slope(block.rows), templates.Templates(straight**2, *whole, 1)),
-        "step": (level(block.rows), templates.steps(layers)),
-        "peak": (level(block.rows), templates.peaks(layers)),
-        "valley": (level(block.rows), templates.valleys(layers)),
+        "trend": (level(rows), templates.Templates(straight, *whole, 1)),
+        "quadratic": (level_and_slope(rows), templates.Templates(straight**2, *whole, 1)),
+        "step": (level(rows), templates.steps(len(rows))),
+        "peak": (level(rows), templates.peaks(len(rows))),
+        "valley": (level(rows), templates.valleys(len(rows))),
     }
+    return {
+        form: (serial.Design.of(nuisance, template.columns), template)
+        for form, (nuisance, template) in forms.items()
+        if template.columns.shape[1]
+    }
+
+
+def _fit(forms: _Forms, block: Block, series: Series, out: dict[int, dict[str, Curve]]) -> None:
     noise = series.noise.of(block.columns)
-    for form, (nuisance, template) in forms.items():
-        if not template.columns.shape[1]:
-            continue
-        fit = serial.regress(serial.Design.of(nuisance, template.columns), block.y, noise)
+    for form, (design, template) in forms.items():
+        fit = serial.regress(design, block.y, noise)
         support = serial.support(fit)
         best = support.argmax(axis=0)
-        chosen = serial.picked(fit, best)
-        (p,), (sign,) = serial.both_tails(chosen)
+        (p,), (sign,) = serial.both_tails(fit.pairs(best, np.arange(len(best))))
         turns = np.abs(_turning_place(block)) <= _INSIDE if form == "quadratic" else np.ones(len(p), bool)
         for i, column in enumerate(block.columns):
             if not turns[i]:
@@ -84,7 +93,7 @@ def _fit(block: Block, series: Series, out: dict[int, dict[str, Curve]]) -> None
                 form,
                 float(sign[i]),
                 min(1.0, float(p[i]) * template.tried),
-                float(support[best[i], i]) - 0.5 * _FITTED[form] * math.log(layers),
+                float(support[best[i], i]) - 0.5 * _FITTED[form] * math.log(len(block.rows)),
                 int(block.rows[template.first[best[i]]]),
                 int(block.rows[template.last[best[i]]]),
             )

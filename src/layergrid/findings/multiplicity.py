@@ -27,11 +27,9 @@ def corrected(p: np.ndarray, tried: int, kind: str) -> np.ndarray:
     ----------
     Y. Benjamini, Y. Hochberg (1995), "Controlling the false discovery rate", JRSS B 57, pp. 289-300.
     """
-    order = np.argsort(p)
-    rank = np.arange(1, len(p) + 1)
-    # scipy.stats.false_discovery_control needs all p-values; of the pairs of 771 components only the
-    # smallest are kept.
-    stepped = np.minimum.accumulate((p[order] * tried / rank)[::-1])[::-1]
-    out = np.empty(len(p))
-    out[order] = np.minimum(1.0, stepped / SHARES[kind])
-    return cast(np.ndarray, out)
+    from scipy.stats import false_discovery_control
+
+    if not len(p):
+        return p
+    # Each p-value is multiplied by tried / rank: of the pairs of 771 components only the smallest are kept.
+    return cast(np.ndarray, np.minimum(1.0, false_discovery_control(p) * (tried / len(p)) / SHARES[kind]))

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-
 import numpy as np
 
 from layergrid.findings.finding import Finding, called, layer_range, listed, number
@@ -47,10 +45,11 @@ def regions(series: Series) -> list[Finding]:
         # Where a quarter of the grid lies at the edge, that is its level and no region.
         edges = [inside for inside in within if inside.sum() <= 0.25 * finite.size]
         runs: list[tuple[int, int, int]] = []
+        taken = np.zeros(values.shape, bool)
         for inside in edges:
-            wider = [(a, b, c) for c in range(values.shape[1]) for a, b in _runs(inside[:, c]) if b > a]
-            taken = list(runs)
-            runs += [(a, b, c) for a, b, c in wider if not any(c == t[2] and a <= t[1] and b >= t[0] for t in taken)]
+            runs += [(a, b, c) for a, b, c in _runs(inside) if b > a and not taken[a : b + 1, c].any()]
+            for a, b, c in runs:
+                taken[a : b + 1, c] = True
         runs.sort(key=lambda run: -sign * _peak(values[run[0] : run[1] + 1, run[2]], sign))
         out += [_region(series, direction, *run) for run in runs[:_MOST_REGIONS]]
     return out
@@ -68,8 +67,8 @@ def constants(series: Series, moving: set[int]) -> list[Finding]:
     values = series.values / (size if size > 0 else 1.0)
     whole = float(np.nanstd(values))
     out = []
-    for c in np.flatnonzero(finite.sum(axis=0) >= 3):
-        spread = float(np.nanstd(values[:, c]))
+    usable = np.flatnonzero(finite.sum(axis=0) >= 3)
+    for c, spread in zip(usable, np.nanstd(values[:, usable], axis=0).tolist(), strict=True):
         if whole > 1e-6 and spread <= NEGLIGIBLE * whole and c not in moving:
             rows = np.flatnonzero(finite[:, c])
             span, name = series.span(int(rows[0]), int(rows[-1])), series.matrix.components[c]
@@ -95,13 +94,18 @@ def constants(series: Series, moving: set[int]) -> list[Finding]:
 def identical_groups(series: Series) -> list[list[int]]:
     """Component indices that hold the same numbers, grouped; groups of two or more."""
     values = series.values
-    usable = [c for c in range(values.shape[1]) if np.isfinite(values[:, c]).sum() >= 3]
-    with_gaps = np.nan_to_num(values)
-    keyed = sorted((np.isfinite(values[:, c]).tobytes(), float(with_gaps[:, c].mean()), c) for c in usable)
+    there = np.isfinite(values)
+    filled = np.where(there, values, 0.0)
+    # Their sum may overflow.
+    means = (filled / len(filled)).sum(axis=0).tolist()
+    apart = (SAME * np.abs(filled).max(axis=0)).tolist()
+    keyed = sorted((there[:, c].tobytes(), means[c], int(c)) for c in np.flatnonzero(there.sum(axis=0) >= 3))
     groups: list[list[int]] = []
     # Equal columns have equal means but for rounding, so they are neighbours here.
-    for _, _, c in keyed:
-        if groups and _same(values[:, groups[-1][0]], values[:, c]):
+    for _, mean, c in keyed:
+        one = groups[-1][0] if groups else c
+        near = abs(mean - means[one]) <= max(apart[one], apart[c])
+        if groups and near and _same(values[:, one], values[:, c]):
             groups[-1].append(c)
         else:
             groups.append([c])
@@ -154,7 +158,7 @@ def gaps(series: Series) -> list[Finding]:
 def _gap(series: Series, kind: str, column: int, rows: np.ndarray, what: str) -> Finding:
     name, labels = series.matrix.components[column], series.matrix.layers
     total = len(labels)
-    runs = [layer_range(labels[a], labels[b]) for a, b in _runs(np.isin(np.arange(total), rows))]
+    runs = [layer_range(labels[a], labels[b]) for a, b, _ in _runs(np.isin(np.arange(total), rows)[:, None])]
     return Finding(
         kind=kind,
         components=(name,),
@@ -189,13 +193,12 @@ def _region(series: Series, direction: str, first: int, last: int, column: int) 
     )
 
 
-def _runs(inside: np.ndarray) -> list[tuple[int, int]]:
-    runs = []
-    for flag, rows in groupby(range(len(inside)), key=lambda row: bool(inside[row])):
-        if flag:
-            each = list(rows)
-            runs.append((each[0], each[-1]))
-    return runs
+def _runs(inside: np.ndarray) -> list[tuple[int, int, int]]:
+    """First row, last row and column of each run of rows that are inside, column by column; of (rows, columns)."""
+    edges = np.diff(np.pad(inside.astype(np.int8), ((1, 1), (0, 0))), axis=0).T
+    columns, first = np.nonzero(edges > 0)
+    _, after = np.nonzero(edges < 0)
+    return list(zip(first.tolist(), (after - 1).tolist(), columns.tolist(), strict=True))
 
 
 def _peak(values: np.ndarray, sign: int) -> float:

@@ -11,7 +11,6 @@ from layergrid.findings import serial
 from layergrid.findings.finding import Finding, called, chance
 from layergrid.findings.multiplicity import SHARES, corrected
 from layergrid.findings.pooling import RHOS
-from layergrid.findings.ranks import average_ranks
 from layergrid.findings.series import FEWEST_LAYERS, Series
 
 MOST = 100
@@ -43,10 +42,11 @@ def normal_scores(series: Series) -> np.ndarray:
     G. Blom (1958), "Statistical estimates and transformed beta-variables", Wiley.
     """
     from scipy.special import ndtri
+    from scipy.stats import rankdata
 
     out = np.zeros_like(series.standard)
     for block in series.blocks:
-        ranks = average_ranks(block.y)
+        ranks = rankdata(block.y, axis=0)
         out[np.ix_(block.rows, block.columns)] = ndtri((ranks - 0.375) / (len(block.rows) + 0.25))
     return out
 

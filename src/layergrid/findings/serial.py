@@ -17,6 +17,7 @@ A. Zellner, G. C. Tiao (1964), "Bayesian analysis of the regression model with a
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import cast
 
 import numpy as np
@@ -27,8 +28,8 @@ from layergrid.findings.pooling import RHOS, Noise, borrowed
 _COEFFICIENTS = np.column_stack([1 + RHOS**2, -RHOS, -(RHOS**2)])
 # Below this share of a series' own size a residual is rounding, not noise.
 _ROUNDING = 1e-10
-# Series fitted at once, and numbers of one array of shape (rhos, regressors, series): 2 MB.
-_MOST_AT_ONCE, _MOST_NUMBERS = 32, 2**18
+# Series fitted at once, and numbers of one array of shape (rhos, regressors, series): 1 MB, which is faster than 2.
+_MOST_AT_ONCE, _MOST_NUMBERS = 32, 2**17
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +39,8 @@ class Fit:
     projection: np.ndarray
     """The series on the regressor of unit length, both beside the nuisance."""
 
-    log_residual: np.ndarray
-    """Log sum of squared innovations that are left."""
+    residual: np.ndarray
+    """Sum of squared innovations that are left."""
 
     log_scale: np.ndarray
     """Log length of the regressor and of the nuisance; broadcasts."""
@@ -49,6 +50,11 @@ class Fit:
     """Layers less numbers fitted."""
 
     layers: int
+
+    @cached_property
+    def log_residual(self) -> np.ndarray:
+        """Log of `residual`."""
+        return cast(np.ndarray, np.log(self.residual))
 
     @property
     def log_posterior(self) -> np.ndarray:
@@ -62,11 +68,29 @@ class Fit:
 
     def student(self) -> tuple[np.ndarray, np.ndarray]:
         """Student t of the coefficient, its noise drawn to that of the other components, and its freedom."""
-        residual = np.exp(self.log_residual)
         more = borrowed(self.log_residual - np.log(self.freedom), self.freedom, self.noise)
         whole = self.freedom + more
-        variance = (residual + more * np.exp(self.noise.log_variance)[:, None]) / whole
+        variance = (self.residual + more * np.exp(self.noise.log_variance)[:, None]) / whole
         return self.projection / np.sqrt(variance), whole
+
+    def may_reach(self, deviate: float) -> np.ndarray:
+        """Whether the coefficient can be as far from 0 as this normal deviate at any rho; (regressors, series).
+
+        As `student` and `normal_score` would say, but without a root or logarithm: False where it cannot, True where it
+        may. The variance lies between that of the residuals alone and that with all the weight of the others' noise.
+        """
+        share = 1 / (self.freedom + self.noise.worth)
+        least = self.residual * share[:, None]
+        least += (share * self.noise.worth * np.exp(self.noise.log_variance))[:, None]
+        np.minimum(least, self.residual / self.freedom, out=least)
+        least *= deviate**2
+        return cast(np.ndarray, (self.projection**2 >= least).any(axis=0))
+
+    def pairs(self, regressors: np.ndarray, series: np.ndarray) -> Fit:
+        """Some regressors, each with one series: the fit of one regressor to as many series, shape (rhos, 1, pairs)."""
+        projection, residual = (each[:, regressors, series][:, None] for each in (self.projection, self.residual))
+        log_scale = self.log_scale[:, regressors, 0][:, None]
+        return replace(self, projection=projection, residual=residual, log_scale=log_scale, noise=self.noise.of(series))
 
     def _prior(self) -> np.ndarray:
         jacobian = 0.5 * np.log(1 - RHOS**2)
@@ -155,12 +179,15 @@ def regress(design: Design, series: np.ndarray, noise: Noise) -> Fit:
     explained = design.root @ products(design.nuisance, series)
     whole = paired_products(series, series)
     total = np.maximum(whole - (explained**2).sum(axis=1), _ROUNDING**2 * whole)
-    projection = products(design.regressors, series) - design.explained.transpose(0, 2, 1) @ explained
+    projection = products(design.regressors, series)
+    projection -= design.explained.transpose(0, 2, 1) @ explained
     usable = design.length > 0
     projection *= np.where(usable, 1 / np.where(usable, design.length, 1.0), 0.0)[:, :, None]
-    residual = np.maximum(total[:, None] - projection**2, _ROUNDING * total[:, None] + 1e-300)
+    residual = projection**2
+    np.subtract(total[:, None], residual, out=residual)
+    np.maximum(residual, _ROUNDING * total[:, None] + 1e-300, out=residual)
     log_scale = design.log_nuisance[:, None] + np.log(np.where(usable, design.length, 1.0))
-    return Fit(projection, np.log(residual), log_scale[:, :, None], noise, freedom, layers)
+    return Fit(projection, residual, log_scale[:, :, None], noise, freedom, layers)
 
 
 def batches(series: int, regressors: int) -> list[slice]:
@@ -202,7 +229,7 @@ def normal_score(t: np.ndarray, freedom: np.ndarray) -> np.ndarray:
 
 
 def averaged(p: np.ndarray, weight: np.ndarray, layers: int) -> np.ndarray:
-    """p-values at each rho, shape (rhos, ...), to one: (sum of weight x p^s)^(1/s), at least 1e-300.
+    """p-values at each rho, shape (rhos, ...), to one: (sum of weight x p^s)^(1/s), 1e-300 to 1.
 
     The plain average, s = 1, up to 15 layers, falling to 0.7 at 21. It lets a rho that is nearly ruled out decide, and
     finds less; where layers are few, none is ruled out.
@@ -210,7 +237,7 @@ def averaged(p: np.ndarray, weight: np.ndarray, layers: int) -> np.ndarray:
     s = min(1.0, max(0.7, 15 / layers))
     # Three times as fast as a power.
     powers = p if s == 1.0 else np.exp(s * np.log(np.maximum(p, 1e-300)))
-    return cast(np.ndarray, np.maximum((weight * powers).sum(axis=0) ** (1 / s), 1e-300))
+    return cast(np.ndarray, np.clip((weight * powers).sum(axis=0) ** (1 / s), 1e-300, 1.0))
 
 
 def tails(fit: Fit, most: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -221,18 +248,14 @@ def tails(fit: Fit, most: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """
     from scipy.special import ndtr, ndtri
 
-    score, log_posterior = normal_score(*fit.student()), fit.log_posterior
-    if most >= 1:
-        return _both(ndtr(score), weights(log_posterior), fit.layers)
-    # An average is no smaller than the smallest of its chances.
-    far = np.abs(score).max(axis=0) >= -ndtri(most)
-    high, low = np.ones(far.shape), np.ones(far.shape)
-    high[far], low[far] = _both(ndtr(score[:, far]), weights(log_posterior[:, far]), fit.layers)
-    return high, low
-
-
-def _both(below: np.ndarray, weight: np.ndarray, layers: int) -> tuple[np.ndarray, np.ndarray]:
-    return averaged(1 - below, weight, layers), averaged(below, weight, layers)
+    if most < 1:
+        # An average is no smaller than the smallest of its chances.
+        far = np.nonzero(fit.may_reach(-float(ndtri(most))))
+        high, low = np.ones((2, *fit.projection.shape[1:]))
+        high[far], low[far] = (each[0] for each in tails(fit.pairs(*far)))
+        return high, low
+    below, weight = ndtr(normal_score(*fit.student())), weights(fit.log_posterior)
+    return averaged(1 - below, weight, fit.layers), averaged(below, weight, fit.layers)
 
 
 def both_tails(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
@@ -243,14 +266,6 @@ def both_tails(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
     weight = weights(fit.log_posterior)
     p = averaged(2 * ndtr(-np.abs(normal_score(t, freedom))), weight, fit.layers)
     return p, np.sign((weight * t).sum(axis=0))
-
-
-def picked(fit: Fit, regressor: np.ndarray) -> Fit:
-    """The fit of one regressor per series: `regressor` of shape (series,) gives its index."""
-    columns = np.arange(len(regressor))
-    projection, log_residual = (each[:, regressor, columns][:, None, :] for each in (fit.projection, fit.log_residual))
-    log_scale = fit.log_scale[:, regressor, 0][:, None, :]
-    return replace(fit, projection=projection, log_residual=log_residual, log_scale=log_scale)
 
 
 def support(fit: Fit) -> np.ndarray:

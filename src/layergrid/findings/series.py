@@ -69,7 +69,8 @@ class Series:
     def cells(self, rows: range | np.ndarray, columns: list[int]) -> list[tuple[Label, str]]:
         """Labels of the finite cells in these rows and columns, component by component."""
         names, layers = self.matrix.components, self.matrix.layers
-        return [(layers[r], names[c]) for c in columns for r in rows if np.isfinite(self.values[r, c])]
+        rows = np.asarray(rows, int)
+        return [(layers[r], names[c]) for c in columns for r in rows[np.isfinite(self.values[rows, c])]]
 
     def span(self, first: int, last: int) -> tuple[Label, Label]:
         """Labels of the first and last of these rows."""
@@ -109,11 +110,6 @@ def place(rows: np.ndarray) -> np.ndarray:
     return cast(np.ndarray, 2 * (rows - rows[0]) / max(1, rows[-1] - rows[0]) - 1)
 
 
-def robust_spread(values: np.ndarray) -> np.ndarray:
-    """Median distance from the median, as a standard deviation, per column; NaN ignored."""
-    return 1.4826 * median(np.abs(values - median(values)))
-
-
 def median(values: np.ndarray, axis: int = 0) -> np.ndarray:
     """Median over an axis, NaN ignored; five times as fast as numpy's where there is none."""
     middle = np.median if np.isfinite(values).all() else np.nanmedian
@@ -122,6 +118,8 @@ def median(values: np.ndarray, axis: int = 0) -> np.ndarray:
 
 def _standardise(terms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Clipped values without level and unit, whether each component can be tested, and the log of its unit."""
+    from scipy.stats import median_abs_deviation
+
     present = np.isfinite(terms)
     some = present.any(axis=0)
     standard = np.full_like(terms, np.nan)
@@ -134,7 +132,7 @@ def _standardise(terms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     size[size == 0] = 1.0
     kept = kept / size
     middle = median(kept)
-    scale = robust_spread(kept)
+    scale = median_abs_deviation(kept, axis=0, scale="normal", nan_policy="omit")
     deviation = kept - middle
     # Where more than half the values are the same, there is no robust scale, and nothing is clipped.
     limit = np.where(scale > 0, CLIP * scale, np.inf)
