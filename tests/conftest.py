@@ -1,8 +1,12 @@
-"""What holds for every test."""
+"""What holds for every test: nothing may depend on the speed of the machine, or on chance."""
 
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

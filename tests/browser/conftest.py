@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from .notebook_page import NotebookPage, PageLog
+from .patience import WAIT_MS
 from .server import JupyterServer, jupyter_server
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -26,8 +27,6 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ]
 SHOTS = Path(__file__).parent / "shots"
-# A condition that comes true is met at once; only one that never does takes so long, on a machine however busy.
-WAIT_MS = 60_000
 expect.set_options(timeout=WAIT_MS)
 
 

@@ -11,14 +11,25 @@ from typing import Any
 
 import nbformat
 import numpy as np
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Locator, Page, Request
 
+from .expected import assert_color
+from .patience import WAIT_MS, eventually
 from .server import JupyterServer
 
 _NOTEBOOK_READY = """(cells) => {
   const panel = window.jupyterapp?.shell?.currentWidget;
   return panel?.content?.widgets?.length === cells
     && panel.sessionContext?.session?.kernel?.connectionStatus === "connected";
+}"""
+# The widget manager asks a new kernel for the widgets that it has: one made meanwhile is built twice, which fails.
+_MANAGER_READY = """async () => {
+  const { rendermime } = window.jupyterapp.shell.currentWidget.content;
+  const renderer = rendermime.createRenderer("application/vnd.jupyter.widget-view+json");
+  const manager = await Promise.race([renderer._manager.promise, null]);
+  renderer.dispose();
+  return manager?.restoredStatus === true;
 }"""
 _RUN = """(cell) => {
   const { content } = window.jupyterapp.shell.currentWidget;
@@ -49,6 +60,23 @@ _PIXELS = """async (canvas) => {
   let text = "";
   for (let at = 0; at < data.length; at += 32768) text += String.fromCharCode(...data.subarray(at, at + 32768));
   return { width: canvas.width, height: canvas.height, base64: btoa(text) };
+}"""
+_PAINTED = """(canvas) => {
+  if (canvas.width * canvas.height === 0) return false;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  for (let at = 3; at < data.length; at += 4) if (data[at] !== 0) return true;
+  return false;
+}"""
+# Where a cell lies in the picture, how wide that is, and which cell it says it is.
+_PLACE = """(cell) => {
+  const line = cell.closest("[role=row]");
+  const picture = cell.closest("[role=grid]").querySelector("canvas.layergrid-cells").getBoundingClientRect();
+  const { x, y, width, height } = cell.getBoundingClientRect();
+  return {
+    row: line.ariaRowIndex - 1,
+    column: cell.ariaColIndex - 1,
+    box: { x: x - picture.x, y: y - picture.y, width, height, of: picture.width },
+  };
 }"""
 # What JupyterLab and ipywidgets say where a message has no kernel to go to.
 _KERNEL_GONE = r"api/kernels/.* 404|Kernel is disposed|Canceled|Cannot send|Could not send widget sync message"
@@ -116,7 +144,12 @@ class NotebookPage:
     def reopen(self, cells: int) -> None:
         """Load the page anew from the file on disk."""
         self.page.goto(self.server.page_url(self.name))
-        self.page.wait_for_function(_NOTEBOOK_READY, arg=cells, timeout=60_000)
+        self.page.wait_for_function(_NOTEBOOK_READY, arg=cells, timeout=WAIT_MS)
+
+        def manager_ready() -> None:
+            assert self.page.evaluate(_MANAGER_READY), "the widget manager has not heard from the kernel"
+
+        eventually(manager_ready)
         if self.server.kind == "jupyterlab":
             self.page.evaluate("jupyterapp.shell.collapseLeft()")
             self.page.evaluate("jupyterapp.shell.collapseRight()")
@@ -144,15 +177,15 @@ class NotebookPage:
         return ast.literal_eval(answer["repr"])
 
     def wait_for_python(self, expression: str) -> None:
-        """Until a Python expression is true: asked again after each answer, so that no time is guessed."""
-        self.page.wait_for_function(
-            f"""async (expression) => {{
-              const answer = await ({_EVALUATE})(["", `bool(${{expression}})`]);
-              if (answer.error) throw new Error(answer.error);
-              return answer.repr === "True";
-            }}""",
-            arg=expression,
-        )
+        """Until a Python expression is true: asked again after each answer, so that no time is guessed.
+
+        Not by `wait_for_function`, which does not await the promise that a question to the kernel is: it takes any.
+        """
+
+        def check() -> None:
+            assert self.evaluate(f"bool({expression})"), f"not true in Python: {expression}"
+
+        eventually(check)
 
     def grid(self, cell: int | None = None, nth: int = 0) -> Grid:
         """The grid shown by a cell, or the only one in the page."""
@@ -206,36 +239,43 @@ class Grid:
 
     def wait_until_painted(self) -> Grid:
         """Until the picture holds pixels that are not transparent."""
-        self.cells.wait_for(state="attached")
-        self.page.wait_for_function(
-            """(canvas) => {
-              if (canvas.width * canvas.height === 0) return false;
-              const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-              for (let at = 3; at < data.length; at += 4) if (data[at] !== 0) return true;
-              return false;
-            }""",
-            arg=self.cells.element_handle(),
-        )
+
+        def check() -> None:
+            assert self.cells.evaluate(_PAINTED), "nothing is painted"
+
+        eventually(check)
         return self
 
     def pixels(self) -> np.ndarray:
-        """The picture, uint8 of shape (height, width, 4), in device pixels."""
+        """The picture as it is now, uint8 of shape (height, width, 4), in device pixels."""
         return canvas_pixels(self.cells)
+
+    def expect_pixels(self, expected: np.ndarray) -> None:
+        """Until the picture is this one."""
+        eventually(lambda: np.testing.assert_array_equal(self.pixels(), expected))
+
+    def expect_other_pixels(self, before: np.ndarray) -> None:
+        """Until the picture is another one."""
+
+        def check() -> None:
+            assert not np.array_equal(self.pixels(), before), "the picture is as it was"
+
+        eventually(check)
 
     def chip(self, component: str) -> Locator:
         return self.root.locator(f'.layergrid-chip[data-component="{component}"]')
 
-    def shown_chips(self) -> list[str]:
-        """The components whose chips are pressed, in the order of the page."""
-        pressed = self.root.locator(".layergrid-chip[aria-pressed=true]")
-        return [chip.get_attribute("data-component") or "" for chip in pressed.all()]
-
     def handle(self, end: str) -> Locator:
         return self.root.locator(f".layergrid-handle[role=slider][data-end={end}]")
 
-    def limit(self, end: str) -> float:
-        """Where a handle stands, in units of the values."""
-        return float(self.handle(end).get_attribute("aria-valuenow") or "nan")
+    def expect_limit(self, end: str, value: float) -> None:
+        """Until a handle stands there, in units of the values, but for rounding."""
+
+        def check() -> None:
+            now = float(self.handle(end).get_attribute("aria-valuenow") or "nan")
+            assert abs(now - value) <= 1e-6 * abs(value), f"{end} stands at {now:g}, expected {value:g}"
+
+        eventually(check)
 
     def active_cell(self) -> Locator:
         """The cell that the keyboard is on."""
@@ -249,53 +289,83 @@ class Grid:
         self.page.keyboard.press("Control+Home")
 
     def box(self, row: int, column: int) -> dict[str, float]:
-        """The rectangle of a cell in CSS pixels of the page; rows from the top of the page, columns from the left."""
-        self.focus_first_cell()
-        for _ in range(row):
-            self.page.keyboard.press("ArrowDown")
-        for _ in range(column):
-            self.page.keyboard.press("ArrowRight")
-        box = self.active_cell().bounding_box()
-        assert box is not None, f"the active cell in row {row}, column {column} has no box"
-        return dict(box)
+        """The rectangle of a cell in CSS pixels of the picture; rows from its top, columns from its left.
+
+        The keyboard goes there to ask: its cell is the one whose place is known.
+        """
+
+        def go() -> dict[str, Any]:
+            self.focus_first_cell()
+            for _ in range(row):
+                self.page.keyboard.press("ArrowDown")
+            for _ in range(column):
+                self.page.keyboard.press("ArrowRight")
+            place = self.active_cell().evaluate(_PLACE)
+            assert (place["row"], place["column"]) == (row, column), f"the keyboard is at {place}"
+            return dict(place["box"])
+
+        return eventually(go)
+
+    def middle(self, row: int, column: int) -> Any:
+        """The middle of a cell, as a position in the picture."""
+        box = self.box(row, column)
+        return {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
 
     def cell_pixels(self, row: int, column: int) -> np.ndarray:
         """The device pixels of one cell; edges are on whole device pixels."""
         box = self.box(row, column)
-        canvas = self.cells.bounding_box()
-        assert canvas is not None
         pixels = self.pixels()
-        ratio = pixels.shape[1] / canvas["width"]
-        left = round((box["x"] - canvas["x"]) * ratio)
-        top = round((box["y"] - canvas["y"]) * ratio)
-        right = round((box["x"] - canvas["x"] + box["width"]) * ratio)
-        bottom = round((box["y"] - canvas["y"] + box["height"]) * ratio)
+        ratio = pixels.shape[1] / box["of"]
+        left, top = round(box["x"] * ratio), round(box["y"] * ratio)
+        right, bottom = round((box["x"] + box["width"]) * ratio), round((box["y"] + box["height"]) * ratio)
         return pixels[top:bottom, left:right]
 
     def color(self, row: int, column: int) -> tuple[int, int, int, int]:
-        """The color of a cell: that of its upper left corner, where neither text nor mark is drawn."""
+        """The color of a cell as it is now: that of its upper left corner, where neither text nor mark is drawn."""
         red, green, blue, alpha = (int(channel) for channel in self.cell_pixels(row, column)[1, 1])
         return red, green, blue, alpha
 
+    def expect_color(self, row: int, column: int, expected: np.ndarray, what: str = "cell") -> None:
+        """Until a cell has a color, within the tolerance."""
+        eventually(lambda: assert_color(self.color(row, column), expected, what))
+
+    def expect_other_color(self, row: int, column: int, before: tuple[int, int, int, int]) -> None:
+        """Until a cell has another color than it had."""
+
+        def check() -> None:
+            assert self.color(row, column) != before, f"the cell is still {before}"
+
+        eventually(check)
+
     def click(self, row: int, column: int, *, modifiers: Sequence[Any] = ()) -> None:
-        box = self.box(row, column)
-        center = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        for key in modifiers:
-            self.page.keyboard.down(key)
-        self.page.mouse.click(*center)
-        for key in modifiers:
-            self.page.keyboard.up(key)
+        self.tab_stop.click(position=self.middle(row, column), modifiers=modifiers)
 
     def hover(self, row: int, column: int) -> None:
-        box = self.box(row, column)
-        self.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        self.tab_stop.hover(position=self.middle(row, column))
 
     def drag_handle(self, end: str, by_px: float) -> None:
         """Take a handle of the color bar and move it down (positive) or up in several moves."""
-        box = self.handle(end).bounding_box()
-        assert box is not None
-        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-        self.page.mouse.move(x, y)
-        self.page.mouse.down()
-        self.page.mouse.move(x, y + by_px, steps=8)
-        self.page.mouse.up()
+        drag(self.handle(end), 0, by_px)
+
+
+def expect_accessible(page: Page, what: str = "") -> None:
+    """Until axe finds nothing to object to in any grid of the page; it may look while a theme still arrives."""
+
+    def check() -> None:
+        found = Axe().run(page, context=".layergrid")
+        assert found.violations_count == 0, f"{what}\n{found.generate_report()}"
+
+    eventually(check)
+
+
+def drag(target: Locator, x: float, y: float) -> None:
+    """Take something by its middle, move it so far in several moves, and let go."""
+    target.hover()
+    box = target.bounding_box()
+    assert box is not None
+    left, top = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    mouse = target.page.mouse
+    mouse.move(left, top)
+    mouse.down()
+    mouse.move(left + x, top + y, steps=8)
+    mouse.up()

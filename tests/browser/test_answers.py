@@ -1,9 +1,10 @@
 """Answers that come late, broken or never, and the largest tensors: the picture stays, and says what it is."""
 
-import numpy as np
+import re
 
-from .test_large import click_and_compare, wait_for_text, zoom_to_one_cell
-from .test_open import wait_for_text as wait_for
+from playwright.sync_api import expect
+
+from .large import click_and_compare, click_beside, expect_fitted, expect_no_hole, expect_value, zoom_to_one_cell
 
 MAKE = """
 import threading
@@ -26,7 +27,7 @@ Far._reply = damaged
 HELD = """
 def held(self, request, stop):
     begun.set()
-    go.wait(120)
+    go.wait()
     return answer(self, request, stop)
 Far._reply = held
 """
@@ -55,8 +56,8 @@ def show(open_notebook, extra="", *more):
 
 def test_cells_arrive_while_a_cell_of_the_notebook_runs(open_notebook):
     # The running cell ends with the click, which thus reached Python meanwhile, as did the windows before it.
-    notebook, grid = show(open_notebook, "", "grid.on_click(lambda cell: go.set())\nassert go.wait(120)")
-    wait_for_text(notebook, grid.root.locator(".layergrid-legend"), "overview's blocks")
+    notebook, grid = show(open_notebook, "", "grid.on_click(lambda cell: go.set())\nassert go.wait()")
+    expect(grid.root.locator(".layergrid-legend")).to_contain_text("overview's blocks")
     notebook.start(1)
     notebook.page.wait_for_function("jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'")
     zoom_to_one_cell(grid)
@@ -67,56 +68,45 @@ def test_cells_arrive_while_a_cell_of_the_notebook_runs(open_notebook):
 def test_a_damaged_answer_is_said_and_the_next_one_is_painted(open_notebook):
     notebook, grid = show(open_notebook, DAMAGED)
     zoom_to_one_cell(grid)
-    wait_for_text(notebook, grid.notice, "could not be had: the reply is damaged")
-    assert (grid.pixels()[..., 3] == 255).all()
+    expect(grid.notice).to_contain_text("could not be had: the reply is damaged")
+    expect_no_hole(grid)
     notebook.evaluate("None", after="Far._reply = answer")
-    grid.tab_stop.focus()
-    grid.page.keyboard.press("f")
+    grid.tab_stop.press("f")
+    expect_fitted(grid)
     zoom_to_one_cell(grid)
     click_and_compare(notebook, grid)
-    grid.notice.wait_for(state="hidden")
+    expect(grid.notice).to_be_hidden()
 
 
 def test_a_kernel_that_dies_while_it_answers_leaves_the_overview_which_says_so(open_notebook):
     notebook, grid = show(open_notebook, HELD)
     coarse = grid.pixels()
-    grid.tab_stop.focus()
-    grid.page.keyboard.press("+")
+    grid.tab_stop.press("+")
     notebook.wait_for_python("begun.is_set()")
     notebook.log.expect("Cannot send")  # what JupyterLab throws where a message has no kernel to go to
     notebook.shut_down_kernel()
-    wait_for_text(notebook, grid.notice, "busy, or gone.*overview|cannot be reached.*overview")
-    assert (grid.pixels()[..., 3] == 255).all()
-    grid.page.keyboard.press("f")
-    notebook.page.wait_for_function(
-        "(link) => link.hidden", arg=grid.root.locator(".layergrid-link", has_text="fit").first.element_handle()
-    )
-    np.testing.assert_array_equal(grid.pixels(), coarse)
+    expect(grid.notice).to_contain_text(re.compile("busy, or gone.*overview|cannot be reached.*overview"))
+    expect_no_hole(grid)
+    grid.tab_stop.press("f")
+    expect_fitted(grid)
+    grid.expect_pixels(coarse)
 
 
 def test_a_tensor_of_4096_x_14336_opens_by_enter_and_a_click_hits_the_right_weight(open_notebook):
     notebook, outer = show(open_notebook, TENSOR)
-    outer.root.locator(".layergrid-toolbar *").first.wait_for(state="attached")
-    outer.tab_stop.focus()
-    outer.page.keyboard.press("Enter")
-    outer.root.locator(".layergrid-details-place", has_text="layer 3").wait_for()
-    outer.page.keyboard.press("Enter")
+    outer.tab_stop.press("Enter")
+    expect(outer.root.locator(".layergrid-details-place")).to_have_text("layer 3, mlp.up")
+    outer.tab_stop.press("Enter")
     inner = notebook.grid(0, 1).wait_until_drawn()
-    inner.root.locator(".layergrid-toolbar *").first.wait_for(state="attached")
-    inner.tab_stop.scroll_into_view_if_needed()
     zoom_to_one_cell(inner)
-    box = inner.cells.bounding_box()
-    inner.page.mouse.click(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.6)
+    click_beside(inner)
     place = inner.root.locator(".layergrid-details-place")
-    wait_for(place, r"row \d+, column \d+$")
+    expect(place).to_have_text(re.compile(r"row \d+, column \d+$"))
     row, column = (int(word.split()[1]) for word in place.inner_text().split(", "))
     # About a third from the left and half way down, where the wheel was turned: the axes were not mixed up.
     assert abs(row / 4096 - 0.61) < 0.05
     assert abs(column / 14336 - 0.37) < 0.05
     true = (1 + (row * 7 + column * 13) % 127 / 128) * (-1) ** (row + column)
-    shown = inner.root.locator(".layergrid-details-value")
-    wait_for(shown, r"\d")
-    shown.click()
-    assert float(shown.inner_text().replace("\u2212", "-")) == true
-    focused = inner.active_cell().get_attribute("aria-label")
-    assert focused.startswith(f"row {row}, column {column}, ")
+    inner.root.locator(".layergrid-details-value").click()
+    expect_value(inner, true)
+    expect(inner.active_cell()).to_have_attribute("aria-label", re.compile(f"^row {row}, column {column}, "))

@@ -2,6 +2,8 @@
 
 from playwright.sync_api import expect
 
+from .patience import eventually
+
 MODEL = """
 import layergrid as lg
 parts = ["self_attn.q_proj", "self_attn.k_proj", "mlp.up_proj"]
@@ -21,13 +23,18 @@ def test_a_selection_is_copied_as_names_and_as_a_pattern_after_the_kernel_has_go
     notebook.shut_down_kernel()
     tools = grid.root.locator(".layergrid-tools").first
     formats = tools.get_by_label("Format of what is copied")
+
+    def clipboard() -> str:
+        text = page.evaluate("navigator.clipboard.readText()")
+        assert text != "", "nothing is copied"
+        return text
+
     copied = {}
     for format in ("names", "regex", "PEFT"):
         page.evaluate("navigator.clipboard.writeText('')")
         formats.select_option(format)
         tools.get_by_role("button", name="copy").click()
-        page.wait_for_function("navigator.clipboard.readText().then((text) => text !== '')")
-        copied[format] = page.evaluate("navigator.clipboard.readText()")
+        copied[format] = eventually(clipboard)
     expect(grid.root.get_by_role("alert")).to_have_text("Copied.")
     assert copied == {
         "names": "\n".join(f"model.layers.{layer}.self_attn.k_proj.weight" for layer in range(8, 12)),

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 import xarray
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 import layergrid as lg
 
-from .expected import assert_color, expected_color
-from .notebook_page import Grid, PageLog
+from .expected import expected_color
+from .notebook_page import Grid, PageLog, expect_accessible
 
 STEPS = [0, 100, 400, 1600]
 # 4 steps x 3 layers x 2 components; the pages do not overlap, so that a domain of one does not fit another.
@@ -74,7 +73,7 @@ def expect_page(grid: Grid, page: int, low: float) -> None:
     expect(grid.handle("low")).to_have_attribute("aria-valuenow", f"{low:g}")
     for layer, component in [(0, 0), (2, 1), (1, 0)]:
         value = low + 2 * layer + component
-        assert_color(grid.color(2 - layer, component), expected_color(value, low, low + 2.5, low + 5))
+        grid.expect_color(2 - layer, component, expected_color(value, low, low + 2.5, low + 5))
 
 
 @pytest.fixture
@@ -86,8 +85,9 @@ def open_saved(open_context, watched, tmp_path):
         page.clock.install(time=0)
         watched.append(PageLog(page))
         page.goto(widget.save(tmp_path / "grid.html").as_uri())
+        grid = Grid(page, page.locator(".layergrid")).wait_until_drawn()
         page.clock.pause_at(600_000)  # from here on time passes when the test says so
-        return Grid(page, page.locator(".layergrid")).wait_until_drawn()
+        return grid
 
     return open_one
 
@@ -109,7 +109,7 @@ def test_the_slider_turns_the_page_by_keyboard_and_mouse_and_python_hears_of_it(
     notebook.wait_for_python("grid.position == {'metric': 'rms', 'step': 100} and grid.vmin == 6.0")
     assert notebook.evaluate("grid.cell(2, 'mlp.up').value") == 11.0
     box = slider(grid).bounding_box()
-    notebook.page.mouse.click(box["x"] + box["width"] - 4, box["y"] + box["height"] / 2)
+    slider(grid).click(position={"x": box["width"] - 4, "y": box["height"] / 2})
     expect_page(grid, 3, 18.0)
     notebook.wait_for_python("grid.position['step'] == 1600")
 
@@ -202,7 +202,7 @@ def test_a_hostile_dim_and_label_are_text(open_saved):
     data = xarray.DataArray(np.zeros((2, 1, 1)), dims=(hostile, "layer", "component"), coords={hostile: [hostile, "b"]})
     grid = open_saved(lg.LayerGrid(data))
     expect(grid.root.locator(".layergrid-selectors option")).to_have_count(2)
-    assert grid.page.locator("img").count() == 0
+    expect(grid.page.locator("img")).to_have_count(0)
     assert grid.page.evaluate("window.hurt") is None
 
 
@@ -251,8 +251,7 @@ def test_selectors_and_nested_columns_pass_axe_in_either_theme(open_notebook):
         roots = notebook.page.locator(".layergrid")
         dark = "([roots, dark]) => roots.every((root) => root.classList.contains('layergrid-dark') === dark)"
         notebook.page.wait_for_function(dark, arg=[roots.element_handles(), "Dark" in theme])
-        found = Axe().run(notebook.page, context=".layergrid")
-        assert found.violations_count == 0, f"{theme}\n{found.generate_report()}"
+        expect_accessible(notebook.page, theme)
 
 
 def test_pages_that_do_not_travel_together_are_fetched_ahead_and_the_old_one_stays_meanwhile(open_notebook):
@@ -270,8 +269,8 @@ def test_pages_that_do_not_travel_together_are_fetched_ahead_and_the_old_one_sta
     selectors = grid.root.locator(".layergrid-selectors")
     expect(selectors).to_have_attribute("aria-busy", "true")
     expect(slider(grid)).to_have_value("3")
-    assert notebook.evaluate("grid.position") == {"step": 2}  # and the kernel is free to say so
-    assert np.array_equal(grid.pixels(), before)
+    notebook.wait_for_python("grid.position == {'step': 2}")  # and the kernel is free to say so
+    grid.expect_pixels(before)
     notebook.evaluate("source.gate.set()")
     expect_page(grid, 3, 18.0)
     expect(selectors).not_to_have_attribute("aria-busy", "true")
@@ -288,7 +287,7 @@ def test_a_page_that_the_kernel_can_no_longer_send_is_said_to_be_missing(open_no
     notebook.shut_down_kernel()
     slider(grid).press("End")
     expect(grid.notice).to_contain_text("page")
-    assert np.array_equal(grid.pixels(), before)
+    grid.expect_pixels(before)
 
 
 def test_a_page_that_cannot_be_read_is_said_in_words(open_notebook):

@@ -3,7 +3,8 @@
 import pytest
 from playwright.sync_api import Locator, expect
 
-from .notebook_page import Grid
+from .notebook_page import Grid, drag
+from .patience import eventually
 
 # Row 0 of the page is layer 5: layer 0 is drawn at the bottom.
 EXPLORE = """
@@ -30,20 +31,21 @@ def pressed(grid: Grid) -> Locator:
     return grid.root.locator(".layergrid-chip[aria-pressed=true]")
 
 
-def middle(grid: Grid, row: int, column: int) -> tuple[float, float]:
-    """Where to point at a cell; asking moves the keyboard's cell, so ask before the gesture."""
-    box = grid.box(row, column)
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+def expect_outlined(grid: Grid, row: int, column: int, outlined: bool = True) -> None:
+    """Until something is drawn over a cell, or nothing; an outline reaches half a pixel beyond its cell."""
 
+    def check() -> None:
+        box = grid.box(row, column)
+        inner = [box["x"] + 1, box["y"] + 1, box["width"] - 2, box["height"] - 2]
+        assert (
+            grid.marks.evaluate(
+                "(canvas, box) => canvas.getContext('2d').getImageData(...box).data.some((channel) => channel > 0)",
+                inner,
+            )
+            == outlined
+        ), f"row {row}, column {column}: outlined is not {outlined}"
 
-def outlined(grid: Grid, row: int, column: int) -> bool:
-    """Whether something is drawn over a cell by the selection; an outline reaches half a pixel beyond its cell."""
-    box, canvas = grid.box(row, column), grid.marks.bounding_box()
-    left, top = box["x"] - canvas["x"] + 1, box["y"] - canvas["y"] + 1
-    return grid.marks.evaluate(
-        "(canvas, box) => canvas.getContext('2d').getImageData(...box).data.some((channel) => channel > 0)",
-        [left, top, box["width"] - 2, box["height"] - 2],
-    )
+    eventually(check)
 
 
 def test_chips_choose_the_components_that_the_page_and_python_show(explored):
@@ -79,7 +81,6 @@ def test_components_set_in_python_are_shown_by_the_chips_and_moved_by_alt_and_ar
     notebook, grid = explored
     notebook.evaluate("None", after="grid.components = ['mlp.down', 'attn.k', 'attn.q']")
     expect(pressed(grid)).to_have_text(["down", "k", "q"])
-    grid.wait_until_drawn()
     grid.focus_first_cell()
     expect(grid.active_cell()).to_have_attribute("aria-label", "layer 5, mlp.down, 29, highest of 18 values")
 
@@ -92,12 +93,12 @@ def test_components_set_in_python_are_shown_by_the_chips_and_moved_by_alt_and_ar
 
 def test_a_drag_along_the_layer_axis_shows_those_layers_only(explored):
     notebook, grid = explored
-    _, top = middle(grid, 1, 0)
-    _, bottom = middle(grid, 3, 0)
-    x = grid.root.locator(".layergrid-rows").bounding_box()["x"] + 8
-    notebook.page.mouse.move(x, top)
+    top, bottom = grid.middle(1, 0)["y"], grid.middle(3, 0)["y"]
+    axis = grid.root.locator(".layergrid-rows")
+    axis.hover(position={"x": 8, "y": top})
+    box = axis.bounding_box()
     notebook.page.mouse.down()
-    notebook.page.mouse.move(x, bottom, steps=6)
+    notebook.page.mouse.move(box["x"] + 8, box["y"] + bottom, steps=6)
     notebook.page.mouse.up()
     notebook.wait_for_python("grid.layers == [2, 3, 4]")
     expect(grid.tab_stop).to_have_attribute("aria-rowcount", "3")
@@ -110,38 +111,35 @@ def test_a_drag_along_the_layer_axis_shows_those_layers_only(explored):
 
 def test_cells_are_selected_by_click_shift_control_drag_and_label_and_left_by_escape(explored):
     notebook, grid = explored
-    mouse, keyboard = notebook.page.mouse, notebook.page.keyboard
-    low, high, other = middle(grid, 5, 0), middle(grid, 4, 1), middle(grid, 0, 4)
-    mouse.click(*low)
+    mouse = notebook.page.mouse
+    # Asked for first: asking moves the keyboard's cell, from which Shift extends.
+    low, high, other = grid.middle(5, 0), grid.middle(4, 1), grid.middle(0, 4)
+    grid.tab_stop.click(position=low)
     notebook.wait_for_python("grid.selection == [(0, 'attn.q')]")
-    keyboard.down("Shift")
-    mouse.click(*high)
-    keyboard.up("Shift")
+    grid.tab_stop.click(position=high, modifiers=["Shift"])
     square = {(0, "attn.q"), (0, "attn.k"), (1, "attn.q"), (1, "attn.k")}
     notebook.wait_for_python(f"set(grid.selection) == {square}")
-    keyboard.down("Control")
-    mouse.click(*other)
-    mouse.click(*low)
-    keyboard.up("Control")
+    grid.tab_stop.click(position=other, modifiers=["Control"])
+    grid.tab_stop.click(position=low, modifiers=["Control"])
     notebook.wait_for_python(f"set(grid.selection) == {square - {(0, 'attn.q')} | {(5, 'mlp.down')}}")
 
-    mouse.move(*low)
+    grid.tab_stop.hover(position=low)
+    picture = grid.cells.bounding_box()
     mouse.down()
-    mouse.move(*high, steps=6)
+    mouse.move(picture["x"] + high["x"], picture["y"] + high["y"], steps=6)
     mouse.up()
     notebook.wait_for_python(f"set(grid.selection) == {square}")
     grid.root.locator(".layergrid-column-label[data-column='3']").click()
     notebook.wait_for_python("set(grid.selection) == {(layer, 'mlp.up') for layer in range(6)}")
     grid.root.locator(".layergrid-row-label[data-row='5']").click()
     notebook.wait_for_python("grid.selection == [(0, name) for name in names]")
-    grid.tab_stop.focus()
-    keyboard.press("Escape")
+    grid.tab_stop.press("Escape")
     notebook.wait_for_python("grid.selection == []")
 
 
 def test_a_selection_made_in_python_is_outlined_and_told_in_the_details(explored):
     notebook, grid = explored
-    assert not outlined(grid, 5, 0)
+    expect_outlined(grid, 5, 0, False)
     notebook.evaluate("None", after="grid.selection = [(3, 'attn.v'), (0, 'attn.q')]")
     expect(grid.details).to_contain_text("layer 0, attn.q · last of 2 cells")
     expect(grid.details.locator(".layergrid-details-value")).to_have_text("0")
@@ -150,12 +148,12 @@ def test_a_selection_made_in_python_is_outlined_and_told_in_the_details(explored
     expect(grid.details).to_contain_text("layer 0 over components")
     expect(grid.details.locator(".layergrid-line")).to_have_count(2)
     expect(grid.details.locator(".layergrid-bar-marked")).to_have_count(1)
-    assert outlined(grid, 5, 0)
-    assert outlined(grid, 2, 2)
-    assert not outlined(grid, 4, 0)
+    expect_outlined(grid, 5, 0)
+    expect_outlined(grid, 2, 2)
+    expect_outlined(grid, 4, 0, False)
     notebook.evaluate("None", after="grid.selection = []")
     expect(grid.details.locator(".layergrid-details-value")).to_be_hidden()
-    assert not outlined(grid, 5, 0)
+    expect_outlined(grid, 5, 0, False)
 
 
 def test_an_exception_in_a_callback_is_shown_under_the_grid_and_the_next_click_works(explored):
@@ -174,7 +172,7 @@ grid.on_click(hear)
     expect(grid.notice).to_contain_text("RuntimeError: the first one fails")
     grid.click(0, 4)
     expect(grid.notice).to_be_hidden()
-    assert notebook.evaluate("heard") == [(0, "attn.q"), (5, "mlp.down")]
+    notebook.wait_for_python("heard == [(0, 'attn.q'), (5, 'mlp.down')]")
 
 
 def test_the_tooltip_tells_place_value_rank_deviation_and_parameter(explored):
@@ -191,25 +189,20 @@ def test_the_tooltip_tells_all_digits_while_alt_is_held(open_notebook):
     notebook = open_notebook("import layergrid as lg\nlg.LayerGrid([[0.5, 1.0], [0.1234567890123, 0.75]])")
     notebook.run(0)
     grid = notebook.grid(0).wait_until_drawn()
-    x, y = middle(grid, 0, 0)
+    at = grid.middle(0, 0)
     value = grid.tooltip.locator(".layergrid-tooltip-value")
-    notebook.page.mouse.move(x, y)
+    grid.tab_stop.hover(position=at)
     expect(value).to_have_text("0.123")
-    notebook.page.keyboard.down("Alt")
-    notebook.page.mouse.move(x + 2, y)
+    grid.tab_stop.hover(position=at | {"x": at["x"] + 2}, modifiers=["Alt"])
     expect(value).to_have_text("0.1234567890123")
-    notebook.page.keyboard.up("Alt")
-    notebook.page.mouse.move(x, y)
+    grid.tab_stop.hover(position=at)
     expect(value).to_have_text("0.123")
 
 
 def test_a_chip_dragged_onto_another_takes_its_place_in_the_page_and_in_python(explored):
     notebook, grid = explored
     start, end = (grid.chip(name).bounding_box() for name in ("attn.v", "attn.q"))
-    notebook.page.mouse.move(start["x"] + start["width"] / 2, start["y"] + start["height"] / 2)
-    notebook.page.mouse.down()
-    notebook.page.mouse.move(end["x"] + 4, end["y"] + end["height"] / 2, steps=6)
-    notebook.page.mouse.up()
+    drag(grid.chip("attn.v"), end["x"] + 4 - start["x"] - start["width"] / 2, 0)
     expect(pressed(grid)).to_have_text(["v", "q", "k", "up", "down"])
     notebook.wait_for_python("grid.components == ['attn.v', 'attn.q', 'attn.k', 'mlp.up', 'mlp.down']")
     grid.chip("attn.v").click()  # what ended the drag was no click, and the next one is

@@ -4,13 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 import layergrid as lg
 
-from .expected import assert_color, expected_color
-from .notebook_page import Grid, PageLog
+from .expected import expected_color
+from .notebook_page import Grid, PageLog, expect_accessible
 
 VALUES = np.linspace(-1.0, 2.0, 12).reshape(4, 3)
 COMPONENTS = ["attn.q", "attn.k", "mlp.up"]
@@ -35,16 +34,15 @@ def test_a_saved_page_shows_the_same_colors_and_its_chips_and_sliders_work(open_
     for row in range(4):
         for column in range(3):
             expected = expected_color(VALUES[3 - row, column], -1.0, 0.0, 2.0)
-            assert_color(grid.color(row, column), expected, f"layer {3 - row}, {COMPONENTS[column]}")
+            grid.expect_color(row, column, expected, f"layer {3 - row}, {COMPONENTS[column]}")
 
-    grid.handle("low").focus()
-    grid.page.keyboard.press("PageUp")
+    grid.handle("low").press("PageUp")
     expect(grid.handle("low")).to_have_attribute("aria-valuetext", "\u22120.700")
-    assert_color(grid.color(3, 2), expected_color(VALUES[0, 2], grid.limit("low"), 0.0, 2.0))
+    grid.expect_color(3, 2, expected_color(VALUES[0, 2], -0.7, 0.0, 2.0))
 
     grid.chip("attn.q").click()
     expect(grid.tab_stop).to_have_attribute("aria-colcount", "2")
-    assert_color(grid.color(0, 1), expected_color(2.0, -0.7, 0.0, 2.0))
+    grid.expect_color(0, 1, expected_color(2.0, -0.7, 0.0, 2.0))
     grid.click(0, 0)
     expect(grid.details).to_contain_text("layer 3, attn.k")
 
@@ -54,8 +52,10 @@ def test_hostile_labels_are_text_in_a_saved_page(open_saved):
     expect(grid.root.locator(".layergrid-title")).to_have_text(HOSTILE[1])
     grid.click(2, 1)
     expect(grid.details).to_contain_text(f"layer {HOSTILE[1]}, {HOSTILE[1]}")
-    assert grid.root.locator(".layergrid-chip").evaluate_all("(all) => all.map((chip) => chip.ariaLabel)") == HOSTILE
-    assert grid.page.locator("img").count() == 0
+    chips = grid.root.locator(".layergrid-chip")
+    expect(chips).to_have_count(len(HOSTILE))
+    assert chips.evaluate_all("(all) => all.map((chip) => chip.ariaLabel)") == HOSTILE
+    expect(grid.page.locator("img")).to_have_count(0)
     assert grid.page.evaluate("window.hurt") is None
 
 
@@ -80,14 +80,11 @@ grid
     expect(grid.notice).to_contain_text("ZeroDivisionError")
     expect(grid.details).to_contain_text(f"layer 2, {HOSTILE[0]}")
     grid.root.locator(".layergrid-chip").last.click()
-    assert grid.root.locator("img").count() == 0
+    expect(grid.root.locator("img")).to_have_count(0)
     assert notebook.page.evaluate("window.hurt") is None
 
     for theme in ("JupyterLab Light", "JupyterLab Dark"):
         notebook.set_theme(theme)
-        has_dark = "(root) => root.classList.contains('layergrid-dark')"
-        notebook.page.wait_for_function(
-            f"([root, dark]) => ({has_dark})(root) === dark", arg=[grid.root.element_handle(), "Dark" in theme]
-        )
-        found = Axe().run(notebook.page, context=".layergrid")
-        assert found.violations_count == 0, f"{theme}\n{found.generate_report()}"
+        has_dark = expect(grid.root).to_contain_class if "Dark" in theme else expect(grid.root).not_to_contain_class
+        has_dark("layergrid-dark")
+        expect_accessible(notebook.page, theme)

@@ -85,7 +85,7 @@ def test_several_ranges_are_in_flight(server):
     together = threading.Barrier(pieces)
 
     def fault(request, number):
-        together.wait(10)  # none is answered before all have come
+        together.wait(60)  # none is answered before all have come
         return False
 
     server.fault = fault
@@ -99,7 +99,7 @@ def test_the_tensors_of_a_task_are_asked_for_together(server, monkeypatch):
     together = threading.Barrier(4)  # the four matrices
 
     def fault(request, number):
-        together.wait(10)
+        together.wait(60)
         return False
 
     server.fault = fault
