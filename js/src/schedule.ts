@@ -2,6 +2,8 @@
 
 export interface Scheduler {
   request(): void;
+  /** Do at once what was asked for, if anything was. */
+  flush(): void;
   stop(): void;
 }
 
@@ -39,8 +41,12 @@ export function frameScheduler(draw: () => void): Scheduler {
       frame = requestAnimationFrame(onFrame);
       timer = setTimeout(run, TOGETHER_MS);
     },
+    flush() {
+      if (wanted) run();
+    },
     stop() {
       stopped = true;
+      wanted = false;
       clearTimeout(timer);
       cancelAnimationFrame(frame);
     },
@@ -68,6 +74,9 @@ export function afterPaintScheduler(act: () => void): Scheduler {
         clearTimeout(timer);
         timer = setTimeout(run);
       });
+    },
+    flush() {
+      if (timer !== null) run();
     },
     stop() {
       if (timer !== null) clearTimeout(timer);

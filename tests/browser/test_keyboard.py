@@ -88,4 +88,20 @@ def test_a_limit_is_moved_by_arrows_page_home_and_end(open_notebook):
     for key, value in [("ArrowDown", 10.89), ("ArrowUp", 11.0), ("PageDown", 9.9), ("Home", 0.0), ("End", 11.0)]:
         notebook.page.keyboard.press(key)
         notebook.wait_for_python(f"abs(grid.vmax - {value}) < 1e-6")
-        assert grid.limit("high") == pytest.approx(value)
+        grid.expect_limit("high", value)
+
+
+def test_keys_that_come_faster_than_drawings_all_count(open_notebook):
+    notebook = open_notebook(KEYS)
+    notebook.run(0)
+    grid = notebook.grid(0).wait_until_drawn()
+    presses = """(target, [key, times]) => {
+      const press = { key, bubbles: true, cancelable: true };
+      for (let time = 0; time < times; time++) target.dispatchEvent(new KeyboardEvent("keydown", press));
+    }"""
+    grid.handle("high").evaluate(presses, ["PageDown", 3])
+    grid.expect_limit("high", 7.7)
+    notebook.wait_for_python("abs(grid.vmax - 7.7) < 1e-6")
+    grid.focus_first_cell()
+    grid.tab_stop.evaluate(presses, [" ", 3])  # selected, not, and selected again
+    notebook.wait_for_python("grid.selection == [(3, 'attn.q')]")

@@ -52,6 +52,26 @@ test("what changes just before a frame is drawn in it, once", () => {
   mock.timers.reset();
 });
 
+test("what was asked for is drawn at once where that is needed, and not again", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  let drawn = 0;
+  const scheduler = frameScheduler(() => drawn++);
+  scheduler.flush();
+  assert.equal(drawn, 0);
+  scheduler.request();
+  scheduler.flush();
+  scheduler.flush();
+  assert.equal(drawn, 1);
+  mock.timers.tick(100);
+  nextFrame();
+  assert.equal(drawn, 1);
+  scheduler.request();
+  scheduler.stop();
+  scheduler.flush();
+  assert.equal(drawn, 1);
+  mock.timers.reset();
+});
+
 test("nothing is drawn once stopped", () => {
   mock.timers.enable({ apis: ["setTimeout"] });
   let drawn = 0;
@@ -82,6 +102,22 @@ test("what can wait is done once, after the frame has been painted", () => {
   nextFrame();
   mock.timers.tick(0);
   assert.equal(done, 2);
+  mock.timers.reset();
+});
+
+test("what can wait is done at once where that is needed, and not again", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  let done = 0;
+  const later = afterPaintScheduler(() => done++);
+  later.flush();
+  assert.equal(done, 0);
+  later.request();
+  later.flush();
+  later.flush();
+  assert.equal(done, 1);
+  nextFrame();
+  mock.timers.tick(1000);
+  assert.equal(done, 1);
   mock.timers.reset();
 });
 

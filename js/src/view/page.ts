@@ -178,6 +178,14 @@ export function createPage(
     surroundings.drawRest(figure!, division!.side);
   };
 
+  // Keys and clicks may come faster than drawings, on a busy page: each acts on what the last one left, not on what
+  // was drawn before it, which would undo that.
+  const catchUp = () => {
+    scheduler.flush();
+    if (surroundings !== null) rest.flush();
+  };
+  for (const kind of ["keydown", "pointerdown"]) root.addEventListener(kind, catchUp, { capture: true });
+
   const remeasure = () => {
     const measured = el.clientWidth;
     if (measured === 0 || measured === width) return;
