@@ -15,13 +15,19 @@ const TILE_ROWS = 512;
 const TILE_COLUMNS = 1024;
 const MOST_KEPT_BYTES = 64_000_000;
 const PATIENCE_MS = 5000;
-export const DAMAGED = "the reply is damaged";
+const DAMAGED = "the reply is damaged";
 const OVERVIEW = "Coarse colors are those of the overview.";
 export const GONE = `The kernel has not sent these cells yet: it is busy, or gone. ${OVERVIEW}`;
 
 /** That cells could not be had, why, and what is seen in their place. */
 export const notHad = (message: string) =>
   `These cells could not be had: ${message.replace(/[.\s]*$/, ".")} ${OVERVIEW}`;
+
+/** Cells, or a failure like any other where the reply holds none. */
+export function undamaged(cells: PaintedCells | null): PaintedCells {
+  if (cells === null) throw new Error(DAMAGED);
+  return cells;
+}
 
 export type WindowQuestion = Omit<WindowRequest, "id">;
 
@@ -62,6 +68,7 @@ export function createFar(
   const kept = new Map<string, PaintedCells>(); // the last used last
   let keptBytes = 0;
   let arrived = 0;
+  let missing: Tile[] = []; // of the window in view
   let trouble = "";
 
   const blocksAlong = ({ rowFactor, columnFactor }: Level) => ({
@@ -96,7 +103,7 @@ export function createFar(
     };
   };
 
-  const queue = createQueue<Tile, PaintedCells | null>(
+  const queue = createQueue<Tile, PaintedCells>(
     {
       key: ({ key }) => key,
       ask(tile, giveUp) {
@@ -111,10 +118,9 @@ export function createFar(
           right: Math.min(shape.columns, (tile.column + columns) * columnFactor),
           ...tile.level,
         };
-        return actions.ask(question, rows, columns, giveUp);
+        return actions.ask(question, rows, columns, giveUp).then(undamaged);
       },
       arrived({ key }, cells) {
-        if (cells === null) return say(notHad(DAMAGED));
         keep(key, cells);
         arrived++;
         trouble = "";
@@ -124,6 +130,7 @@ export function createFar(
       late: () => say(GONE),
     },
     PATIENCE_MS,
+    { triesTwice: true },
   );
 
   return {
@@ -140,7 +147,7 @@ export function createFar(
         fillCoarse(made, blocks, blocks, overview, rowFactor, columnFactor);
         return made; // what is on its way may come: the view may go back
       }
-      const missing: Tile[] = [];
+      missing = [];
       const firstRow = Math.floor(blocks.top / TILE_ROWS) * TILE_ROWS;
       const firstColumn = Math.floor(blocks.left / TILE_COLUMNS) * TILE_COLUMNS;
       for (let row = firstRow; row < blocks.bottom; row += TILE_ROWS)
@@ -179,6 +186,10 @@ export function createFar(
     trouble: () => trouble,
     whole: () => null,
     progress: () => null,
+    retry() {
+      say("");
+      queue.want(missing);
+    },
     cancel() {},
     stop: queue.stop,
   };

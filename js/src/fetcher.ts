@@ -68,7 +68,7 @@ export function createFetcher(actions: FetcherActions): Fetcher {
       },
     },
     PATIENCE_MS,
-    true,
+    { keepsAsked: true },
   );
 
   return {

@@ -1,6 +1,6 @@
 /** The cells of a large matrix that the page is to hold: all of them arrive, a band of rows at a time, the first first. */
 import type { Dtype } from "./cells.ts";
-import { DAMAGED, type FarActions, GONE, notHad } from "./far.ts";
+import { type FarActions, GONE, notHad, undamaged } from "./far.ts";
 import { type FarCells, fillCoarse, type Overview, overlay, roomMaker } from "./overview.ts";
 import { makePyramid } from "./pyramid.ts";
 import { createQueue } from "./queue.ts";
@@ -57,7 +57,7 @@ export function createLoading(
     queue.stop();
     say(words);
   };
-  const queue = createQueue<number, PaintedCells | null>(
+  const queue = createQueue<number, PaintedCells>(
     {
       key: (row) => row,
       ask(row, giveUp) {
@@ -72,10 +72,9 @@ export function createLoading(
           right: columns,
           ...level,
         } as const;
-        return actions.ask(question, bottom - row, columns, giveUp);
+        return actions.ask(question, bottom - row, columns, giveUp).then(undamaged);
       },
       arrived(row, band) {
-        if (band === null) return fail(notHad(DAMAGED));
         early.set(row, band);
         for (let next = early.get(there); next !== undefined; next = early.get(there)) {
           early.delete(there);
@@ -88,10 +87,12 @@ export function createLoading(
       late: () => say(GONE),
     },
     PATIENCE_MS,
+    { triesTwice: true },
   );
   const begin = () => {
     begun = true;
-    queue.want(Array.from({ length: Math.ceil(rows / bandRows) }, (_, band) => band * bandRows));
+    const bands = Array.from({ length: Math.ceil(rows / bandRows) }, (_, band) => band * bandRows);
+    queue.want(bands.filter((row) => row >= there && !early.has(row)));
   };
 
   return {
@@ -113,6 +114,11 @@ export function createLoading(
     version: () => there,
     trouble: () => trouble,
     progress: () => (stopped ? null : there / rows),
+    retry() {
+      stopped = false;
+      say("");
+      begin();
+    },
     cancel: () => fail("Loading was stopped: coarse colors are those of the overview."),
     stop() {
       stopped = true;

@@ -31,6 +31,8 @@ export interface FarCells {
   trouble(): string;
   /** Share of all cells that are here, where all of them are to come; null where they are not. */
   progress(): number | null;
+  /** Ask again for what could not be had. */
+  retry(): void;
   /** Ask for no more cells than have arrived. */
   cancel(): void;
   stop(): void;
@@ -125,6 +127,7 @@ export function overviewAlone(shape: { readonly rows: number; readonly columns: 
     version: () => 0,
     trouble: () => "",
     progress: () => null,
+    retry() {},
     cancel() {},
     stop() {},
   };

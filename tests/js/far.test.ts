@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import { createFar, type FarActions, type WindowQuestion } from "../../js/src/far.ts";
 import { createLoading } from "../../js/src/loading.ts";
+import { SECOND_TRY_MS } from "../../js/src/queue.ts";
 import type { PaintedCells } from "../../js/src/raster.ts";
 import { reduceCells } from "../../js/src/windows.ts";
 import { promises } from "./fake.ts";
@@ -98,11 +99,17 @@ test("a refused, a damaged and a missing reply are told in words, and the overvi
   const view = (top: number) => far.window({ top, bottom: top + 4, left: 0, right: 4 }, 2, 2, "max", 0);
   view(0);
   await kernel.fail(0, "disk on fire");
+  assert.equal(far.trouble(), "", "a second try may mend it");
+  mock.timers.tick(SECOND_TRY_MS);
+  await kernel.fail(1, "disk on fire");
   assert.match(far.trouble(), /disk on fire/);
-  view(0);
-  await kernel.answer(1, null);
+  far.retry();
+  assert.equal(far.trouble(), "");
+  await kernel.answer(2, null);
+  mock.timers.tick(SECOND_TRY_MS);
+  await kernel.answer(3, null);
   assert.match(far.trouble(), /damaged/);
-  view(0);
+  far.retry();
   mock.timers.tick(5000);
   assert.match(far.trouble(), /busy, or gone/);
   assert.ok(view(0).values.every(Number.isFinite));
@@ -147,14 +154,21 @@ test("all cells of a matrix that fits arrive in order, below 4 MB a message, and
   loading.stop();
 });
 
+/** The first of two bands fails, and again when it is asked for a second time. */
+async function twice(fail: (at: number) => Promise<void>): Promise<void> {
+  await fail(0);
+  mock.timers.tick(SECOND_TRY_MS);
+  await fail(2);
+}
+
 const troubles: [
   string,
   RegExp,
   (loading: ReturnType<typeof createLoading>, kernel: ReturnType<typeof kernelOf>) => unknown,
 ][] = [
   ["stopped by its reader", /was stopped/, (loading) => loading.cancel()],
-  ["refused", /disk on fire/, (_, kernel) => kernel.fail(0, "disk on fire")],
-  ["damaged", /damaged/, (_, kernel) => kernel.answer(0, null)],
+  ["refused", /disk on fire/, (_, kernel) => twice((at) => kernel.fail(at, "disk on fire"))],
+  ["damaged", /damaged/, (_, kernel) => twice((at) => kernel.answer(at, null))],
   ["unanswered", /busy, or gone/, () => mock.timers.tick(5000)],
 ];
 for (const [what, words, act] of troubles)
@@ -171,6 +185,21 @@ for (const [what, words, act] of troubles)
     loading.stop();
     mock.timers.reset();
   });
+
+test("loading that was stopped goes on where it was, on request", async () => {
+  const kernel = kernelOf(1500, 1000);
+  const loading = createLoading(kernel.cells, "f4", 0, kernel.actions);
+  loading.look(kernel.overview(64));
+  loading.window({ top: 0, bottom: 2, left: 0, right: 2 }, 1, 1, "mean", 0);
+  await kernel.send(0);
+  loading.cancel();
+  assert.equal(loading.progress(), null);
+  loading.retry();
+  assert.deepEqual([loading.trouble(), kernel.asked.length], ["", 3]);
+  await kernel.send(2);
+  assert.deepEqual(loading.whole()!.values, kernel.cells.values);
+  loading.stop();
+});
 
 test("cells of other values are of no use: their questions are given up", () => {
   const kernel = kernelOf(64, 64);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import { createQueue } from "../../js/src/queue.ts";
+import { createQueue, SECOND_TRY_MS } from "../../js/src/queue.ts";
 import { promises } from "./fake.ts";
 
-function setUp(keepsAsked = false) {
+function setUp(options: Parameters<typeof createQueue>[2] = {}) {
   const kernel = promises<string, number>();
   const told: string[] = [];
   const queue = createQueue<string, number>(
@@ -15,7 +15,7 @@ function setUp(keepsAsked = false) {
       late: () => told.push("late"),
     },
     1000,
-    keepsAsked,
+    options,
   );
   return { queue, told, ...kernel };
 }
@@ -46,7 +46,7 @@ test("what is wanted no more is given up, and its answer is left alone", async (
 });
 
 test("what will be kept may come although it is wanted no more, and counts as long as it has not", async () => {
-  const { queue, told, asked, givenUp, answer } = setUp(true);
+  const { queue, told, asked, givenUp, answer } = setUp({ keepsAsked: true });
   queue.want(["a", "b"]);
   queue.want(["c"]);
   assert.deepEqual([asked, givenUp()], [["a", "b"], []]);
@@ -64,6 +64,51 @@ test("what fails is told, wanted no more, and keeps nothing else from being aske
   assert.equal(asked.length, 3);
   queue.stop();
 });
+
+test("what fails is asked for once more after a moment, and others meanwhile", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const { queue, told, asked, answer, fail } = setUp({ triesTwice: true });
+  queue.want(["a", "b", "c"]);
+  await fail(0, "disk on fire");
+  queue.want(["a", "b", "c"]);
+  assert.deepEqual([told, asked], [[], ["a", "b", "c"]]);
+  await answer(1, 7);
+  mock.timers.tick(SECOND_TRY_MS - 1);
+  assert.equal(asked.length, 3);
+  mock.timers.tick(1);
+  assert.deepEqual(asked, ["a", "b", "c", "a"]);
+  await answer(3, 8);
+  assert.deepEqual(told, ["b 7", "a 8"]);
+  queue.stop();
+  mock.timers.reset();
+});
+
+test("what fails twice is told, and wanted no more until it is wanted anew", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const { queue, told, asked, fail } = setUp({ triesTwice: true });
+  queue.want(["a"]);
+  await fail(0, "disk on fire");
+  mock.timers.tick(SECOND_TRY_MS);
+  await fail(1, "disk on fire");
+  mock.timers.tick(10 * SECOND_TRY_MS);
+  assert.deepEqual([told, asked], [["a: disk on fire"], ["a", "a"]]);
+  queue.want(["a"]);
+  assert.equal(asked.length, 3);
+  queue.stop();
+  mock.timers.reset();
+});
+
+for (const end of ["stop", "restart"] as const)
+  test(`after a ${end} nothing is tried a second time`, async () => {
+    mock.timers.enable({ apis: ["setTimeout"] });
+    const { queue, told, asked, fail } = setUp({ triesTwice: true });
+    queue.want(["a"]);
+    await fail(0, "disk on fire");
+    queue[end]([]);
+    mock.timers.tick(10 * SECOND_TRY_MS);
+    assert.deepEqual([told, asked], [[], ["a"]]);
+    mock.timers.reset();
+  });
 
 test("when nothing comes that is told, others are asked for, and what is late is welcome", async () => {
   mock.timers.enable({ apis: ["setTimeout"] });
@@ -94,7 +139,7 @@ test("an answer in time renews the patience", async () => {
 });
 
 test("begun anew, all is asked for again and former answers are left alone", async () => {
-  const { queue, told, asked, answer } = setUp(true);
+  const { queue, told, asked, answer } = setUp({ keepsAsked: true });
   queue.want(["a"]);
   queue.restart(["a"]);
   assert.deepEqual(asked, ["a", "a"]);

@@ -1,6 +1,6 @@
 /** All that stands around the picture, and upon it: made when the first picture has been painted. */
 
-import { element, setText, toggle } from "../dom.ts";
+import { button, element, setText, toggle } from "../dom.ts";
 import { createExchange } from "../exchange.ts";
 import type { Figure } from "../figure.ts";
 import { unpackFindings } from "../findings.ts";
@@ -133,7 +133,11 @@ export function createSurroundings(setting: Setting): Surroundings {
       else downloadPicture(figure, places.figure);
     },
   });
-  const message = element("div", "layergrid-notice", { role: "alert", hidden: true });
+  const words = element("span", "layergrid-notice-words");
+  const retry = button("layergrid-link", "try again", "Ask the kernel once more", () =>
+    readState().matrix.far?.retry(),
+  );
+  const message = element("div", "layergrid-notice", { role: "alert", hidden: true }, words, retry);
   const side = element("div", "layergrid-side", {}, details.root, findings.root, claim.root);
 
   root.firstElementChild!.after(element("style", "", {}, style));
@@ -198,7 +202,8 @@ export function createSurroundings(setting: Setting): Surroundings {
       const text = [notice, trouble, far?.trouble() ?? "", state.notice]
         .filter((part) => part !== "")
         .join("\n");
-      setText(message, text);
+      setText(words, text);
+      toggle(retry, (far?.trouble() ?? "") !== "");
       toggle(message, text !== "");
     },
     open: opening.open,
