@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from layergrid.data.matrix import Matrix
 from layergrid.findings import Finding, insights
-from layergrid.matrix import Matrix
 
 NAMES = ("attn.q", "attn.k", "attn.v", "attn.o", "mlp.up", "mlp.down", "mlp.gate")
 TESTED = ("trend", "shape", "relation", "band", "contrast", "outlier")

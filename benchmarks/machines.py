@@ -24,8 +24,8 @@ from tests.sources.server import serving
 
 import layergrid as lg
 from layergrid.metrics import measure
+from layergrid.scans.tasks import Job, run_task
 from layergrid.sources import open_source
-from layergrid.tasks import Job, run_task
 
 SHARDS, TENSORS = 163, 90_000
 EXPERT = (2048, 7168)

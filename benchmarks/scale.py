@@ -84,7 +84,7 @@ def main(folder: Path) -> None:
     bare, imported = peak_mb(""), peak_mb("import layergrid, xarray; layergrid.scan")
     print(f"peak {peak_mb(scan):.0f} MB; interpreter {bare:.0f}, with what a scan imports {imported:.0f}", flush=True)
     write_many(folder / "many")
-    from layergrid.placement import place
+    from layergrid.scans.placement import place
     from layergrid.sources import open_source
 
     for _ in range(3):

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from layergrid.opening import OpenTensor, open_tensor
-from layergrid.windows import Window, level_factor
+from layergrid.large.windows import Window, level_factor
+from layergrid.tensors.opening import OpenTensor, open_tensor
 
 MATRICES = {"4096 x 14336": (4096, 14336, 1), "152064 x 8192": (152_064, 8192, 500)}
 PIXELS = (700, 1000)

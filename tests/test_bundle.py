@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from layergrid import LayerGrid, bundle
+from layergrid import LayerGrid
+from layergrid.page import bundle
 
 OTHER_BYTES = 19_000  # of a first display of 28 x 7, besides code and values: the still picture, the state, the host
 

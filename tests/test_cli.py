@@ -81,7 +81,7 @@ def test_an_interruption_has_its_own_exit_code(path, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("layergrid.scanning.scan", interrupt)
+    monkeypatch.setattr("layergrid.scans.scanning.scan", interrupt)
     assert main(["scan", path]) == 130
 
 

@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from layergrid.comparing import compare
+from layergrid.scans.comparing import compare
 from layergrid.sources import SourceError
 
 from .sources.files import write_safetensors, write_sharded

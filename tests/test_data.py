@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from layergrid.data import as_dataarray, as_matrix
+from layergrid.data.convert import as_dataarray, as_matrix
 
 VALUES = np.arange(6.0).reshape(2, 3)  # 2 x 3, so that a swapped axis shows
 

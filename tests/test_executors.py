@@ -10,8 +10,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from layergrid.comparing import compare
-from layergrid.scanning import scan
+from layergrid.scans.comparing import compare
+from layergrid.scans.scanning import scan
 from layergrid.sources import SourceError, open_source
 
 from .sources.files import write_safetensors, write_sharded
@@ -34,7 +34,7 @@ SHARDS = [block(layer) for layer in range(6)]
 @pytest.fixture(autouse=True)
 def small_tasks(monkeypatch):
     """A task for each tensor, so that a lost worker leaves work for the others."""
-    monkeypatch.setattr("layergrid.tasks._TASK_JOBS", 1)
+    monkeypatch.setattr("layergrid.scans.tasks._TASK_JOBS", 1)
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from layergrid import LayerGrid
-from layergrid.far import Far
-from layergrid.messages import WindowRequest, read_request
-from layergrid.windows import Window
+from layergrid.large.windows import Window
+from layergrid.page.far import Far
+from layergrid.page.messages import WindowRequest, read_request
 
 MESSAGES = json.loads((Path(__file__).parent / "fixtures" / "messages.json").read_text())
 ROWS, COLUMNS = 1500, 1100  # more than 4 MB

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from layergrid import LayerGrid, recipe, scan
-from layergrid.scanning import FIRST_LOOK
+from layergrid.scans.scanning import FIRST_LOOK
 from layergrid.sources import SourceError
 
 from .sources.files import write_safetensors

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from layergrid.names import Piece, split_fused
-from layergrid.placement import place, split
-from layergrid.scanning import scan
+from layergrid.scans.placement import place, split
+from layergrid.scans.scanning import scan
 from layergrid.tensor import as_tensor
 
 from .sources.files import whole
@@ -293,7 +293,7 @@ def test_a_cell_reads_its_rows_only():
 
 
 def test_long_blocks_are_read_one_by_one(monkeypatch):
-    monkeypatch.setattr("layergrid.placement._LONG_BLOCK", 1)
+    monkeypatch.setattr("layergrid.scans.placement._LONG_BLOCK", 1)
     test_a_cell_reads_its_rows_only()
 
 

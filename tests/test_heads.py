@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from layergrid.heads import heads_of
 from layergrid.metrics import measure
-from layergrid.placement import place
-from layergrid.scanning import scan
+from layergrid.scans.heads import heads_of
+from layergrid.scans.placement import place
+from layergrid.scans.scanning import scan
 from layergrid.tensor import as_tensor
 
 from .sources.files import write_safetensors

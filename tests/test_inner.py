@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from layergrid import LayerGrid
-from layergrid.inner import MOST_OPEN
-from layergrid.messages import (
+from layergrid.page.inner import MOST_OPEN
+from layergrid.page.messages import (
     CloseMessage,
     InnerMessage,
     OpenRequest,
@@ -20,9 +20,9 @@ from layergrid.messages import (
     read_request,
     summary_reply,
 )
-from layergrid.opening import OpenTensor
 from layergrid.readable import Stopped, readable
-from layergrid.tensor_summary import Entry, TensorSummary
+from layergrid.tensors.opening import OpenTensor
+from layergrid.tensors.summary import Entry, TensorSummary
 
 MESSAGES = json.loads((Path(__file__).parent / "fixtures" / "messages.json").read_text())
 LARGE = np.random.default_rng(1).standard_normal((1300, 1100)).astype("f4")
@@ -199,7 +199,7 @@ def test_opening_that_is_stopped_meanwhile_is_answered_and_closed(page, monkeypa
         assert go.wait(30)
         return tensor
 
-    monkeypatch.setattr("layergrid.behind.BehindOne.open", slow)
+    monkeypatch.setattr("layergrid.tensors.behind.BehindOne.open", slow)
     page.say(kind="open", id=3, row=0, column=0)
     assert begun.wait(30)
     page.say(kind="cancel", id=3)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from layergrid.kept import KeptResults
-from layergrid.scanning import scan
+from layergrid.scans.scanning import scan
 from layergrid.sources.files import LocalFile
 
 from .sources.files import write_safetensors
@@ -28,8 +28,8 @@ def _ctrl_c_is_heard():
 
 @pytest.fixture
 def path(tmp_path, monkeypatch):
-    monkeypatch.setattr("layergrid.tasks._TASK_JOBS", 1)
-    monkeypatch.setattr("layergrid.tasks._usable_cores", lambda: 2)
+    monkeypatch.setattr("layergrid.scans.tasks._TASK_JOBS", 1)
+    monkeypatch.setattr("layergrid.scans.tasks._usable_cores", lambda: 2)
     return write_safetensors(tmp_path / "model.safetensors", WEIGHTS)
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from layergrid.data import as_dataarray, as_matrix, matrix_to_dataarray
-from layergrid.matrix import Matrix
+from layergrid.data.convert import as_dataarray, as_matrix, matrix_to_dataarray
+from layergrid.data.matrix import Matrix
 
 GRID = xr.DataArray(
     np.arange(6.0).reshape(2, 3),

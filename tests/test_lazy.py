@@ -11,7 +11,9 @@ import xarray
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from layergrid import LayerGrid, arranging, packing, pages
+from layergrid import LayerGrid
+from layergrid.data import arranging, pages
+from layergrid.page import packing
 
 SHAPE = (5, 4, 3)  # steps, layers, components
 VALUES = np.arange(60.0).reshape(SHAPE)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from layergrid.data import as_matrix
-from layergrid.mappings import ORDER
+from layergrid.data.convert import as_matrix
+from layergrid.data.mappings import ORDER
 from layergrid.names import CORE
 
 PARTS = {

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from layergrid import LayerGrid, scan, tensor_grid
-from layergrid.pyramid import Closed
+from layergrid.large.pyramid import Closed
 from layergrid.sources import SourceError
 from layergrid.tensor import Tensor
 

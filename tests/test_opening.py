@@ -12,16 +12,17 @@ import pytest
 import zarr
 
 from layergrid import readable as readable_module
-from layergrid import tensor_spectrum, tensor_summary
-from layergrid.divisions import Division, divisions
+from layergrid.large.windows import Window
 from layergrid.names import Address, Piece
-from layergrid.opening import Difference, OpenTensor, open_cell, open_tensor
-from layergrid.placement import Cell, place, split
 from layergrid.readable import Stopped, readable
+from layergrid.scans.placement import Cell, place, split
 from layergrid.sources import SourceError, open_source
 from layergrid.tensor import as_tensor
-from layergrid.tensor_summary import BINS, LARGEST, QUANTILES, Entry, summarize
-from layergrid.windows import Window
+from layergrid.tensors import spectrum as tensor_spectrum
+from layergrid.tensors import summary as tensor_summary
+from layergrid.tensors.divisions import Division, divisions
+from layergrid.tensors.opening import Difference, OpenTensor, open_cell, open_tensor
+from layergrid.tensors.summary import BINS, LARGEST, QUANTILES, Entry, summarize
 
 
 @pytest.fixture(autouse=True)

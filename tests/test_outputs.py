@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from IPython.core.events import EventManager, available_events
 
-from layergrid import LayerGrid, outputs
+from layergrid import LayerGrid
+from layergrid.page import outputs
 
 
 @pytest.fixture

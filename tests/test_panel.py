@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import layergrid as lg
-from layergrid import messages, panel
-from layergrid.matrix import Matrix
+from layergrid.data.matrix import Matrix
+from layergrid.page import messages, panel
 
 FIGURE = pd.read_csv(Path(__file__).parent / "fixtures" / "figure.csv", index_col="layer")
 RECORDED = json.loads((Path(__file__).parent / "fixtures" / "messages.json").read_text())
@@ -81,8 +81,8 @@ def test_nothing_is_computed_nor_scipy_imported_before_someone_asks():
 import sys
 import numpy as np
 import layergrid as lg
-import layergrid.panel
-layergrid.panel.QUIET_S = 3600.0
+import layergrid.page.panel
+layergrid.page.panel.QUIET_S = 3600.0
 grid = lg.LayerGrid(np.eye(12))
 grid._repr_mimebundle_()
 grid.update(np.ones((12, 12)))

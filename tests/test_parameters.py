@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layergrid import LayerGrid, scan
-from layergrid.matrix import Matrix
-from layergrid.parameters import pack_parameters, unpack_parameters
+from layergrid.data.matrix import Matrix
+from layergrid.data.parameters import pack_parameters, unpack_parameters
 
 PARTS = (
     *("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"),

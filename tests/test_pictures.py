@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 
 from layergrid import LayerGrid, colormaps
-from layergrid.colorbar import compact_number, value_ticks
-from layergrid.export import html_page
-from layergrid.glyphs import shortened, text_picture, text_width
-from layergrid.png import palette_png
-from layergrid.still import still_png
+from layergrid.pictures.colorbar import compact_number, value_ticks
+from layergrid.pictures.export import html_page
+from layergrid.pictures.glyphs import shortened, text_picture, text_width
+from layergrid.pictures.png import palette_png
+from layergrid.pictures.still import still_png
 
 HOSTILE = [
     "</script><script>alert(1)</script>",

@@ -17,14 +17,15 @@ import pytest
 import zarr
 from hypothesis import given, settings
 
-from layergrid import levels, pyramid, readable
-from layergrid.kept_levels import KeptLevels
-from layergrid.levels import Level, plan_levels
-from layergrid.pyramid import MOST_BYTES, Closed, Pyramid
+from layergrid import readable
+from layergrid.large import levels, pyramid
+from layergrid.large.kept_levels import KeptLevels
+from layergrid.large.levels import Level, plan_levels
+from layergrid.large.pyramid import MOST_BYTES, Closed, Pyramid
+from layergrid.large.sharing import side_by_side
+from layergrid.large.windows import AGGREGATES, Window, reduce_cells
 from layergrid.readable import Stopped
-from layergrid.sharing import side_by_side
 from layergrid.tensor import Tensor, as_tensor
-from layergrid.windows import AGGREGATES, Window, reduce_cells
 
 
 @pytest.fixture(autouse=True)

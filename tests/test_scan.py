@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from layergrid.metrics import measure
-from layergrid.scanning import scan
+from layergrid.scans.scanning import scan
 from layergrid.sources import SourceError
 from layergrid.tensor import as_tensor
 
@@ -130,7 +130,7 @@ def test_kept_results_are_used_until_the_file_changes(path, tmp_path, monkeypatc
         measured.append(tensor.name)
         return measure(tensor, metrics)
 
-    monkeypatch.setattr("layergrid.scanning.measure", counted)
+    monkeypatch.setattr("layergrid.scans.scanning.measure", counted)
     first = scan(path, ["rms", "quantiles(0.5)"], cache=tmp_path / "kept", progress=False)
     assert len(measured) == 3
     assert scan(path, ["rms", "quantiles(0.5)"], cache=tmp_path / "kept", progress=False).identical(first)
@@ -195,9 +195,9 @@ def test_an_interruption_keeps_what_is_done_and_returns_nothing(path, tmp_path, 
         calls.append(tensor.name)
         return measure(tensor, metrics)
 
-    monkeypatch.setattr("layergrid.scanning.measure", interrupted)
-    monkeypatch.setattr("layergrid.tasks._TASK_JOBS", 1)
-    monkeypatch.setattr("layergrid.tasks._usable_cores", lambda: 1)
+    monkeypatch.setattr("layergrid.scans.scanning.measure", interrupted)
+    monkeypatch.setattr("layergrid.scans.tasks._TASK_JOBS", 1)
+    monkeypatch.setattr("layergrid.scans.tasks._usable_cores", lambda: 1)
     with pytest.raises(KeyboardInterrupt):
         scan(path, cache=tmp_path / "kept", progress=False)
     calls.append("again")  # three by now: nothing is interrupted any more

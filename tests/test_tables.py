@@ -4,7 +4,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from layergrid.data import as_dataarray, as_matrix
+from layergrid.data.convert import as_dataarray, as_matrix
 
 WIDE = {"layer": [3, 5], "attn.q": [1.0, 2.0], "attn.k": [3, 4], "on": [True, False]}
 LONG = {

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from layergrid import tensor_grid, tensor_questions
-from layergrid.messages import SpectrumRequest, SummaryRequest, progress_message, read_request, spectrum_reply
+from layergrid import tensor_grid
+from layergrid.page import questions as tensor_questions
+from layergrid.page.messages import SpectrumRequest, SummaryRequest, progress_message, read_request, spectrum_reply
+from layergrid.page.questions import MOST_AT_ONCE, TensorQuestions
 from layergrid.readable import readable
-from layergrid.tensor_questions import MOST_AT_ONCE, TensorQuestions
-from layergrid.tensor_spectrum import LONGEST_SIDE, TensorSpectrum, singular_values
+from layergrid.tensors.spectrum import LONGEST_SIDE, TensorSpectrum, singular_values
 
 MESSAGES = json.loads((Path(__file__).parent / "fixtures" / "messages.json").read_text())
 MATRIX = np.random.default_rng(3).standard_normal((300, 200)).astype("f4")

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.extra import numpy as hnp
 
-from layergrid.windows import AGGREGATES, Blocks, Window, level_factor, reduce_blocks, reduce_cells
+from layergrid.large.windows import AGGREGATES, Blocks, Window, level_factor, reduce_blocks, reduce_cells
 
 CASES = json.loads((Path(__file__).parent / "fixtures" / "window_cases.json").read_text())
 FACTORS = st.sampled_from([1, 2, 4, 8, 16, 64])

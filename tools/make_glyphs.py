@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-TARGET = Path(__file__).parents[1] / "src" / "layergrid" / "glyphs.npz"
+TARGET = Path(__file__).parents[1] / "src" / "layergrid" / "pictures" / "glyphs.npz"
 EXTRA = "\u2212\u221e\u00d7\u2026\u2013\u2014\u03b1\u03b2\u03bb\u03bc\u03c3\u25a1"
 CHARACTERS = "".join(map(chr, [*range(32, 127), *range(161, 256)])) + EXTRA
 STYLES = {"plain": ("DejaVuSans.ttf", 12, 17), "bold": ("DejaVuSans-Bold.ttf", 14, 19)}

@@ -6,7 +6,7 @@
  * part; a block is absent where all its cells are. One NaN or infinity among the others marks the block, whatever
  * the aggregate, so that it never vanishes: NaN before infinities, and infinities of both signs make NaN.
  *
- * Twin of src/layergrid/windows.py; both read tests/fixtures/window_cases.json.
+ * Twin of src/layergrid/large/windows.py; both read tests/fixtures/window_cases.json.
  */
 import type { PaintedCells } from "./raster.ts";
 

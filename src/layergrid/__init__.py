@@ -9,9 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from layergrid.cell import Cell as Cell
-    from layergrid.comparing import compare as compare
-    from layergrid.data import as_dataarray as as_dataarray
+    from layergrid.data.cell import Cell as Cell
+    from layergrid.data.convert import as_dataarray as as_dataarray
     from layergrid.findings import Claim as Claim
     from layergrid.findings import Finding as Finding
     from layergrid.findings import Insights as Insights
@@ -25,7 +24,8 @@ if TYPE_CHECKING:
     from layergrid.opened import tensor_grid as tensor_grid
     from layergrid.reading import read as read
     from layergrid.recipes import recipe as recipe
-    from layergrid.scanning import scan as scan
+    from layergrid.scans.comparing import compare as compare
+    from layergrid.scans.scanning import scan as scan
     from layergrid.widget import LayerGrid as LayerGrid
 
 __version__ = "0.1.0"
@@ -34,22 +34,22 @@ __version__ = "0.1.0"
 # module in the function's place.
 _HOME = {
     "Address": "layergrid.names",
-    "Cell": "layergrid.cell",
+    "Cell": "layergrid.data.cell",
     "Claim": "layergrid.findings",
     "Finding": "layergrid.findings",
     "Insights": "layergrid.findings",
     "LayerGrid": "layergrid.widget",
     "Verdict": "layergrid.findings",
-    "as_dataarray": "layergrid.data",
+    "as_dataarray": "layergrid.data.convert",
     "check": "layergrid.findings",
     "check_text": "layergrid.findings",
-    "compare": "layergrid.comparing",
+    "compare": "layergrid.scans.comparing",
     "insights": "layergrid.findings",
     "parse_name": "layergrid.names",
     "parse_names": "layergrid.names",
     "read": "layergrid.reading",
     "recipe": "layergrid.recipes",
-    "scan": "layergrid.scanning",
+    "scan": "layergrid.scans.scanning",
     "tensor_grid": "layergrid.opened",
 }
 

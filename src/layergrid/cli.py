@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from layergrid.metrics import METRICS, PAIR_METRICS
-from layergrid.placement import Include
+from layergrid.scans.placement import Include
 from layergrid.terminal import print_heatmaps
 
 if TYPE_CHECKING:
@@ -149,10 +149,10 @@ def _measured(options: argparse.Namespace) -> xr.Dataset:
         "on_error": "skip" if options.skip_errors else "raise",
     }
     if options.compare is not None:
-        from layergrid.comparing import compare
+        from layergrid.scans.comparing import compare
 
         return compare(options.path, options.compare, options.metric or ["relative_change"], **shared)
-    from layergrid.scanning import scan
+    from layergrid.scans.scanning import scan
 
     return scan(options.path, options.metric or ["rms"], cache=options.cache, **shared)
 

@@ -10,27 +10,27 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from layergrid.cell import Cell
-from layergrid.far import Far
-from layergrid.kept_levels import kept_levels
-from layergrid.matrix import Matrix
-from layergrid.opening import OpenTensor, open_tensor
-from layergrid.packing import MOST_INLINE_BYTES, packed_far, packed_tensor
-from layergrid.pages import Pages
+from layergrid.data.cell import Cell
+from layergrid.data.matrix import Matrix
+from layergrid.data.pages import Pages
+from layergrid.data.values import owned_values
+from layergrid.large.kept_levels import kept_levels
+from layergrid.page.far import Far
+from layergrid.page.packing import MOST_INLINE_BYTES, packed_far, packed_tensor
+from layergrid.page.questions import TensorQuestions
+from layergrid.pictures.view import View
 from layergrid.readable import Readable, readable
 from layergrid.scale import fitted_domain
 from layergrid.tensor import widen
-from layergrid.tensor_questions import TensorQuestions
-from layergrid.values import owned_values
-from layergrid.view import View
+from layergrid.tensors.opening import OpenTensor, open_tensor
 from layergrid.widget import LayerGrid
 
 if TYPE_CHECKING:
     import xarray
 
     from layergrid.findings import Insights
-    from layergrid.inner import Carrier
-    from layergrid.messages import SpectrumRequest, SummaryRequest
+    from layergrid.page.inner import Carrier
+    from layergrid.page.messages import SpectrumRequest, SummaryRequest
 
 DOMAIN_QUANTILES = (0.001, 0.999)
 """Between them lies the color domain: a few large entries must not turn all others into one color."""

@@ -16,16 +16,18 @@ from typing import TYPE_CHECKING, Any, overload
 
 import traitlets as t
 
-from layergrid import bundle, colormaps, outputs
-from layergrid.arranging import DimNames, Dims, as_pages, compared_in, holds_tensors
-from layergrid.background import Background
-from layergrid.callbacks import Callbacks
-from layergrid.cell import Cell, cell_at, place_of
-from layergrid.choices import selected_cells, shown_components, shown_layers
-from layergrid.cube import Coordinate
-from layergrid.data import matrix_to_dataarray
-from layergrid.matrix import Label, Matrix
-from layergrid.messages import (
+from layergrid import colormaps
+from layergrid.data.arranging import DimNames, Dims, as_pages, compared_in, holds_tensors
+from layergrid.data.cell import Cell, cell_at, place_of
+from layergrid.data.choices import selected_cells, shown_components, shown_layers
+from layergrid.data.convert import matrix_to_dataarray
+from layergrid.data.cube import Coordinate
+from layergrid.data.matrix import Label, Matrix
+from layergrid.data.pages import Pages, checked_position
+from layergrid.page import bundle, outputs
+from layergrid.page.background import Background
+from layergrid.page.callbacks import Callbacks
+from layergrid.page.messages import (
     Cancel,
     Click,
     CloseMessage,
@@ -38,7 +40,7 @@ from layergrid.messages import (
     error_reply,
     page_reply,
 )
-from layergrid.packing import (
+from layergrid.page.packing import (
     ALL_PAGES,
     MOST_HELD_CELLS,
     MOST_INLINE_BYTES,
@@ -47,23 +49,22 @@ from layergrid.packing import (
     packed_pages,
     packed_selectors,
 )
-from layergrid.pages import Pages, checked_position
-from layergrid.panel import Panel
-from layergrid.replies import Reply, answer, asked
-from layergrid.still import still_png
-from layergrid.traits import PAGE_STATE, Traits
-from layergrid.view import View
+from layergrid.page.panel import Panel
+from layergrid.page.replies import Reply, answer, asked
+from layergrid.page.traits import PAGE_STATE, Traits
+from layergrid.pictures.still import still_png
+from layergrid.pictures.view import View
 
 if TYPE_CHECKING:
     import matplotlib.axes
     import pandas
     import xarray
 
-    from layergrid.behind import Behind
-    from layergrid.far import Far
     from layergrid.findings import Insights
-    from layergrid.inner import Carrier, Inners
     from layergrid.opened import TensorGrid
+    from layergrid.page.far import Far
+    from layergrid.page.inner import Carrier, Inners
+    from layergrid.tensors.behind import Behind
 
 _log = logging.getLogger(__name__)
 
@@ -250,7 +251,7 @@ class LayerGrid(Traits):
         if len(pages) > 1 or matrix.values.nbytes <= MOST_INLINE_BYTES:
             pages, traits = packed_pages(pages, shown)
             return pages, None, traits
-        from layergrid.far import Far
+        from layergrid.page.far import Far
 
         far = Far(matrix.values, matrix.absent, version, self._show_overview)
         traits = packed_far(matrix, far.first_look(), version, matrix.values.size <= self._browser_cells)
@@ -339,8 +340,8 @@ class LayerGrid(Traits):
         return self._open_at(*place_of(self._matrix, layer, component), side)
 
     def _open_at(self, row: int, column: int, side: str | None, carrier: Carrier | None = None) -> TensorGrid:
-        from layergrid.behind import behind
         from layergrid.opened import TensorGrid
+        from layergrid.tensors.behind import behind
 
         with self._lock:
             matrix, position, pages, page = self._matrix, self.position, self._pages, self._page
@@ -354,7 +355,7 @@ class LayerGrid(Traits):
 
     def _open_within(self, request: OpenRequest, carrier: Carrier) -> tuple[TensorGrid, list[str]]:
         """The tensor of a cell for the page, and the steps to it: the model, the layer, the component."""
-        from layergrid.behind import SIDES
+        from layergrid.tensors.behind import SIDES
 
         side = None if request.side is None else SIDES[request.side]
         grid = self._open_at(request.row, request.column, side, carrier)
@@ -389,7 +390,7 @@ class LayerGrid(Traits):
         ImportError
             If matplotlib is not installed (``pip install layergrid[figures]``).
         """
-        from layergrid import export
+        from layergrid.pictures import export
 
         axes: matplotlib.axes.Axes = export.figure(*self._pictured(), ax)
         return axes
@@ -407,7 +408,7 @@ class LayerGrid(Traits):
         ImportError
             If a figure is asked for and matplotlib is not installed.
         """
-        from layergrid import export
+        from layergrid.pictures import export
 
         path = Path(path)
         if path.suffix.lower() == ".html":
@@ -573,7 +574,7 @@ class LayerGrid(Traits):
             self._panel.answer(request)
 
     def _open_inner(self, request: OpenRequest) -> None:
-        from layergrid.inner import Inners
+        from layergrid.page.inner import Inners
 
         if self._inners is None:
             self._inners = Inners(self._open_within, self.send)

@@ -10,7 +10,7 @@ MAKE = """
 import threading
 import numpy as np
 import layergrid as lg
-from layergrid.far import Far
+from layergrid.page.far import Far
 r, c = np.arange(2200, dtype=np.float32)[:, None], np.arange(2000, dtype=np.float32)[None, :]
 values = np.sin(r / 300) * np.cos(c / 500) + (r * 7919 + c * 104729) % 101 / 200
 answer, begun, go = Far._reply, threading.Event(), threading.Event()

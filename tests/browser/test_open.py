@@ -99,7 +99,7 @@ def test_a_large_tensor_opens_by_key_and_its_windows_arrive(open_notebook):
 
 
 SLOW = """
-from layergrid.behind import BehindOne
+from layergrid.tensors.behind import BehindOne
 go, begun, fast = threading.Event(), threading.Event(), BehindOne.open
 def slow(self, cell, position, side):
     begun.set()
@@ -159,7 +159,7 @@ def test_singular_values_come_on_request_and_norms_stand_along_the_picture(open_
 
 
 HELD = """
-import layergrid.tensor_spectrum as spectrum
+import layergrid.tensors.spectrum as spectrum
 begun, go, panel = threading.Event(), threading.Event(), spectrum._check
 def held(stop):
     begun.set()

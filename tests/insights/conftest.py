@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from layergrid.matrix import Matrix
+from layergrid.data.matrix import Matrix
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 NAMES = ("attn.q", "attn.k", "attn.v", "attn.o", "mlp.up", "mlp.down", "mlp.gate")

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from layergrid.data.matrix import Matrix
 from layergrid.findings import Claim, check, check_text
 from layergrid.findings.claim import FORMS
-from layergrid.matrix import Matrix
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 

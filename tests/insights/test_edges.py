@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from layergrid.data.matrix import Matrix
 from layergrid.findings import insights
-from layergrid.matrix import Matrix
 
 TESTED = {"trend", "shape", "band", "contrast", "relation", "outlier"}
 NAMES = ("attn.q", "attn.k", "attn.v", "attn.o", "mlp.up", "mlp.down", "mlp.gate")

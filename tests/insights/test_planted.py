@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
+from layergrid.data.matrix import Matrix
 from layergrid.findings import insights
-from layergrid.matrix import Matrix
 
 TESTED = {"trend", "shape", "band", "contrast", "relation", "outlier"}
 
@@ -184,7 +184,7 @@ def test_findings_are_a_sequence_a_table_and_json(grid, noise):
 
 
 def test_names_are_never_markup(noise):
-    from layergrid.matrix import Matrix
+    from layergrid.data.matrix import Matrix
 
     noise[:, 0] += np.linspace(0, 9, 28)
     found = insights(Matrix(noise[:, :3], tuple(range(28)), ("<b>", "a", "b")))

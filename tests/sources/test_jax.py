@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from layergrid.scanning import scan
+from layergrid.scans.scanning import scan
 from layergrid.sources import SourceError, open_source
 from layergrid.tensor import widen
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from layergrid.metrics import measure
-from layergrid.scanning import scan
+from layergrid.scans.scanning import scan
 from layergrid.sources import SourceError, open_source, ranges
 from layergrid.sources.remote import is_url
 
@@ -240,7 +240,7 @@ def test_results_are_kept_while_the_server_vouches_for_the_file(server, tmp_path
         measured.append(tensor.name)
         return measure(tensor, metrics)
 
-    monkeypatch.setattr("layergrid.scanning.measure", counted)
+    monkeypatch.setattr("layergrid.scans.scanning.measure", counted)
 
     def count():
         measured.clear()

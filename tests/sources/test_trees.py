@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from layergrid.scanning import scan
+from layergrid.scans.scanning import scan
 from layergrid.sources import SourceError, open_source
 
 from .files import whole

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from layergrid.scanning import scan
+from layergrid.scans.scanning import scan
 from layergrid.sources import SourceError, open_source
 from layergrid.sources import zarr as zarr_module
 

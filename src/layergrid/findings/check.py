@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from layergrid.data.matrix import Label
 from layergrid.findings.claim import FORMS, Claim
 from layergrid.findings.engine import matrix_of
 from layergrid.findings.finding import listed
@@ -14,7 +15,6 @@ from layergrid.findings.judge import Judge
 from layergrid.findings.parse import parse
 from layergrid.findings.sentence import Reading
 from layergrid.findings.words import mentions
-from layergrid.matrix import Label
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from layergrid.matrix import Label
+from layergrid.data.matrix import Label
 
 FORMS = (
     "attn.q rises with layer",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from layergrid.data.matrix import Matrix
 from layergrid.findings.band import bands
 from layergrid.findings.contrast import Groups, checked_groups, contrasts
 from layergrid.findings.curves import fit_curves
@@ -17,7 +18,6 @@ from layergrid.findings.relation import relations
 from layergrid.findings.series import FEWEST_LAYERS, Series, prepare
 from layergrid.findings.shape import shapes
 from layergrid.findings.trend import trends
-from layergrid.matrix import Matrix
 
 
 def insights(data: Any, *, alpha: float = 0.05, groups: Groups | None = None) -> Insights:
@@ -78,7 +78,7 @@ def matrix_of(data: Any) -> Matrix:
     """The plain matrix of anything that `as_dataarray` takes."""
     if isinstance(data, Matrix):
         return data
-    from layergrid.data import as_matrix
+    from layergrid.data.convert import as_matrix
 
     return as_matrix(data)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
-from layergrid.matrix import Label, Matrix
+from layergrid.data.matrix import Label, Matrix
 
 if TYPE_CHECKING:
     import pandas as pd

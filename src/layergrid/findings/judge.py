@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from layergrid.data.matrix import Label, Matrix
 from layergrid.findings.band import window_chances, windows
 from layergrid.findings.claim import Claim
 from layergrid.findings.contrast import default_groups, dispersion_contrast, level_contrast
@@ -15,7 +16,6 @@ from layergrid.findings.relation import likeness
 from layergrid.findings.series import FEWEST_LAYERS, Series, prepare
 from layergrid.findings.shape import MARGIN, best_shape, direction
 from layergrid.findings.trend import ends, tau
-from layergrid.matrix import Label, Matrix
 
 ALPHA = 0.05
 """A claim is one question, asked before looking: its p-value needs no correction."""

@@ -10,8 +10,8 @@ from typing import cast
 
 import numpy as np
 
+from layergrid.data.matrix import Label, Matrix
 from layergrid.findings import pooling, serial
-from layergrid.matrix import Label, Matrix
 
 FEWEST_LAYERS = 10
 """A component with fewer finite values than this is not tested.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from layergrid.dataset import to_dataset
-from layergrid.placement import EXPERT_NONE, place
+from layergrid.scans.dataset import to_dataset
+from layergrid.scans.placement import EXPERT_NONE, place
 from layergrid.sources.source import SourceError, printable
 from layergrid.tensor import Tensor, as_tensor
 

@@ -111,8 +111,8 @@ def _by_labels(columns: Columns, known: Mapping[str, str], step: str | None, for
 
 
 def _wide(columns: Columns, known: Mapping[str, str], format: str, label: str) -> xr.Dataset:
-    from layergrid.data import matrix_to_dataarray
-    from layergrid.tables import from_columns
+    from layergrid.data.convert import matrix_to_dataarray
+    from layergrid.data.tables import from_columns
 
     layer = known.get("layer")
     numbers, left_out = _numeric(columns, {layer}, label)

@@ -1,0 +1,1 @@
+"""From a model to one number per tensor, and the cells that these stand in."""
