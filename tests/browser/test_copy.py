@@ -35,7 +35,7 @@ def test_a_selection_is_copied_as_names_and_as_a_pattern_after_the_kernel_has_go
         formats.select_option(format)
         tools.get_by_role("button", name="copy").click()
         copied[format] = eventually(clipboard)
-    expect(grid.root.get_by_role("alert")).to_have_text("Copied.")
+    expect(grid.root.get_by_role("alert")).to_have_text("Copied.", use_inner_text=True)
     assert copied == {
         "names": "\n".join(f"model.layers.{layer}.self_attn.k_proj.weight" for layer in range(8, 12)),
         "regex": r"^model\.layers\.(?:[89]|1[01])\.self_attn\.k_proj$",
