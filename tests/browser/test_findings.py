@@ -240,7 +240,7 @@ def test_findings_arrive_while_a_cell_runs(open_notebook, tmp_path):
 
 
 def test_a_large_grid_is_analysed_when_its_reader_asks(open_notebook):
-    notebook = open_notebook(f"import layergrid.page.panel\nlayergrid.panel.MOST_CELLS = 10\n{GRID}")
+    notebook = open_notebook(f"import layergrid.page.panel\nlayergrid.page.panel.MOST_CELLS = 10\n{GRID}")
     notebook.run(0)
     grid = notebook.grid(0).wait_until_drawn()
     expect(grid.root.locator(".layergrid-findings-note")).to_contain_text("196 cells is searched")
