@@ -132,6 +132,24 @@ def test_a_grid_that_is_updated_all_the_time_is_analysed_once_it_rests(monkeypat
     assert analysed.empty()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda grid: setattr(grid, "vmax", 2.0),
+        lambda grid: setattr(grid, "selection", [(0, "0")]),
+        lambda grid: grid.set_state({"center": 0.1}),
+    ],
+    ids=["limit", "selection", "limit in the page"],
+)
+def test_a_change_of_a_grid_puts_its_analysis_off(clock, change):
+    grid = lg.LayerGrid(np.eye(2))
+    grid._repr_mimebundle_()
+    clock.advance(panel.QUIET_S / 2)
+    assert grid._panel.rest_s() == panel.QUIET_S / 2
+    change(grid)
+    assert grid._panel.rest_s() == panel.QUIET_S
+
+
 def test_a_request_is_answered_on_another_thread_than_it_came_on(replies, monkeypatch):
     threads = []
     monkeypatch.setattr(panel, "_analysed", lambda matrix: threads.append(threading.current_thread()) or empty(matrix))

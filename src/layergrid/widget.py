@@ -532,6 +532,10 @@ class LayerGrid(Traits):
         if change["name"] not in self._changed_by_grid:
             self._follows = [name for name in self._follows if name != change["name"]]
 
+    @t.observe("vmin", "vmax", "center", "scale", "cmap", "layers", "components", "selection")
+    def _put_findings_off(self, change: dict[str, Any]) -> None:
+        self._panel.put_off()
+
     @contextmanager
     def _changing(self, *names: str) -> Iterator[None]:
         """Within it, changes of these traits are not the user's own."""

@@ -38,7 +38,7 @@ LONGEST_STATEMENT = 800
 NEEDS_SCIPY = "Findings and claims need scipy: pip install layergrid[findings]"
 
 QUIET_S = 2.0
-"""Without a request, the findings of a shown grid are computed once its values have rested so long."""
+"""Without a request, the findings of a shown grid are computed once it has rested so long."""
 
 _States = OrderedDict[int, dict[str, Any]]
 
@@ -119,8 +119,12 @@ class Panel:
             self._shown = True
             self._watch()
 
-    def _watch(self) -> None:
+    def put_off(self) -> None:
+        """Somebody works with the grid: what is computed meanwhile would hold that up."""
         self._due = time.monotonic() + QUIET_S
+
+    def _watch(self) -> None:
+        self.put_off()
         if self._shown and not self._watched and self._is_waiting():
             self._watched = True
             threading.Thread(target=_settle_once_quiet, args=(weakref.ref(self),), daemon=True).start()
