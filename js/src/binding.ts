@@ -16,12 +16,13 @@ export interface Binding {
 }
 
 /**
- * Bind the model: `changed` runs whenever something drawn has changed, from here or from Python.
+ * Bind the model: `changed` runs whenever something drawn has changed, from here or from Python; `whole` with values,
+ * which come in one message with all that belongs to them.
  *
  * What was changed here and not yet saved wins over what arrives meanwhile. ipywidgets 8 echoes every saved
  * value back; an echo of an older one would make a dragged slider jump (ipywidgets#3195, #3394).
  */
-export function bindModel(model: Model, readState: () => State, changed: () => void): Binding {
+export function bindModel(model: Model, readState: () => State, changed: (whole: boolean) => void): Binding {
   const unsaved = new Map<keyof Traits, unknown>();
   let timer: ReturnType<typeof setTimeout> | null = null;
   let savedAt = -Infinity;
@@ -52,7 +53,7 @@ export function bindModel(model: Model, readState: () => State, changed: () => v
     const listener = () => {
       if (unsaved.has(name) && model.get(name) !== unsaved.get(name))
         model.set(name, unsaved.get(name) as never);
-      else changed();
+      else changed(name === "_values");
     };
     model.on(`change:${name}`, listener);
     return () => model.off(`change:${name}`, listener);

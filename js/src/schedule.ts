@@ -1,7 +1,8 @@
 /** When to draw: soon for the first change of a frame, then with the next frame; what can wait, after it is painted. */
 
 export interface Scheduler {
-  request(): void;
+  /** `whole` where all that belongs together has come, so that nothing need be waited for. */
+  request(whole?: boolean): void;
   /** Do at once what was asked for, if anything was. */
   flush(): void;
   stop(): void;
@@ -24,6 +25,7 @@ export function frameScheduler(draw: () => void): Scheduler {
   let stopped = false;
   const run = () => {
     clearTimeout(timer);
+    timer = undefined;
     wanted = false;
     draw();
   };
@@ -34,12 +36,17 @@ export function frameScheduler(draw: () => void): Scheduler {
     run();
   };
   return {
-    request() {
-      if (wanted || stopped) return;
+    request(whole = false) {
+      if (stopped) return;
+      if (!wanted && frame === 0) {
+        frame = requestAnimationFrame(onFrame);
+        timer = setTimeout(run, TOGETHER_MS);
+      }
       wanted = true;
-      if (frame !== 0) return;
-      frame = requestAnimationFrame(onFrame);
-      timer = setTimeout(run, TOGETHER_MS);
+      if (whole && timer !== undefined)
+        queueMicrotask(() => {
+          if (wanted && timer !== undefined) run();
+        });
     },
     flush() {
       if (wanted) run();

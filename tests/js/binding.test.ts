@@ -54,6 +54,16 @@ test("what waits is saved when the view goes, and nothing is heard afterwards", 
   assert.equal(drawn, before);
 });
 
+test("other values come whole, a limit may be followed by the other", () => {
+  const model = fakeModel();
+  const heard: boolean[] = [];
+  const binding = bindModel(model, stateReader(model), (whole) => heard.push(whole));
+  model.set("vmin", -1);
+  model.set("_values", new DataView(new ArrayBuffer(24)));
+  assert.deepEqual(heard, [false, true]);
+  binding.stop();
+});
+
 test("selected cells travel as labels, clicks as positions", () => {
   const model = fakeModel();
   const binding = bindModel(model, stateReader(model), () => {});

@@ -52,6 +52,30 @@ test("what changes just before a frame is drawn in it, once", () => {
   mock.timers.reset();
 });
 
+test("what has come whole is drawn without a wait, once a frame, and not once stopped", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  let drawn = 0;
+  const scheduler = frameScheduler(() => drawn++);
+  scheduler.request();
+  scheduler.request(true);
+  scheduler.request(true);
+  assert.equal(drawn, 0, "with all that changes together");
+  await Promise.resolve();
+  assert.equal(drawn, 1);
+  scheduler.request(true);
+  await Promise.resolve();
+  mock.timers.tick(100);
+  assert.equal(drawn, 1);
+  nextFrame();
+  assert.equal(drawn, 2);
+  nextFrame();
+  scheduler.request(true);
+  scheduler.stop();
+  await Promise.resolve();
+  assert.equal(drawn, 2);
+  mock.timers.reset();
+});
+
 test("what was asked for is drawn at once where that is needed, and not again", () => {
   mock.timers.enable({ apis: ["setTimeout"] });
   let drawn = 0;

@@ -84,7 +84,7 @@ export function createPage(
     lost = true;
     request();
   };
-  const binding = bindModel(model, readState, request);
+  const binding = bindModel(model, readState, (whole) => scheduler.request(whole));
 
   /** Do it once the surroundings are there, which it takes. */
   const surrounded = (act: (surroundings: Surroundings) => void) => {
