@@ -11,7 +11,14 @@ import { makePyramid } from "./pyramid.ts";
 import type { PaintedCells } from "./raster.ts";
 import { remembered } from "./remember.ts";
 import { type Domain, makeScale, type Scale, type ScaleKind } from "./scale.ts";
-import { countAbove, type Extent, finiteExtent, quantiles, sortedFinite } from "./statistics.ts";
+import {
+  countAbove,
+  type Extent,
+  finiteExtent,
+  quantiles,
+  smallestPositive,
+  sortedFinite,
+} from "./statistics.ts";
 import { type Above, makeTally } from "./tally.ts";
 import type { Aggregate, Window } from "./windows.ts";
 
@@ -20,6 +27,7 @@ export interface Shown {
   /** One by one where all of them are here, else the blocks of the overview. */
   readonly cells: PaintedCells;
   extent(): Extent;
+  smallestPositive(): number;
   sorted(): Float64Array;
   /** How many lie above a value; null while very many are still being counted. */
   above(value: number): Above | null;
@@ -71,7 +79,9 @@ export function figureMaker(): (state: State, window: Window | null, room: Room)
   const makeShown = remembered((matrix: Matrix, rows: Int32Array, columns: Int32Array): Shown => {
     const cells = matrix.far?.overview.cells ?? gatherCells(matrix, rows, columns);
     let extent: Extent | null = null;
+    let smallest: number | null = null;
     let sorted: Float64Array | null = null;
+    const countOf = remembered((value: number) => countAbove(cells.values, value));
     const tally = cells.values.length > MOST_LOOKED_AT ? makeTally(cells.values) : null;
     return {
       cells,
@@ -79,12 +89,15 @@ export function figureMaker(): (state: State, window: Window | null, room: Room)
         extent ??= finiteExtent(cells.values);
         return extent;
       },
+      smallestPositive: () => {
+        smallest ??= smallestPositive(cells.values);
+        return smallest;
+      },
       sorted: () => {
         sorted ??= sortedFinite(cells.values);
         return sorted;
       },
-      above: (value) =>
-        tally === null ? { ...countAbove(cells.values, value), exact: true } : tally.above(value),
+      above: (value) => (tally === null ? { ...countOf(value), exact: true } : tally.above(value)),
       count: () => tally?.build(PREPARED_AT_ONCE) ?? true,
     };
   });
@@ -93,7 +106,7 @@ export function figureMaker(): (state: State, window: Window | null, room: Room)
   const makeKnots = remembered((shown: Shown) => quantiles(shown.sorted(), KNOTS));
   const makeScaleOf = remembered((kind: ScaleKind, domain: Domain, diverging: boolean, shown: Shown) =>
     makeScale(kind, domain, diverging, {
-      smallestPositive: () => shown.extent().smallestPositive,
+      smallestPositive: () => shown.smallestPositive(),
       knots: () => makeKnots(shown),
     }),
   );

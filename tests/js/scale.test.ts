@@ -8,7 +8,7 @@ import {
   type ShownValues,
   symlogLinearWidth,
 } from "../../js/src/scale.ts";
-import { finiteExtent, quantiles, sortedFinite } from "../../js/src/statistics.ts";
+import { quantiles, smallestPositive, sortedFinite } from "../../js/src/statistics.ts";
 
 interface Case {
   readonly scale: ScaleKind;
@@ -24,7 +24,7 @@ interface Case {
 const number = (value: number | string) =>
   value === "nan" ? NaN : value === "inf" ? Infinity : value === "-inf" ? -Infinity : Number(value);
 const shownOf = (values: readonly number[]): ShownValues => ({
-  smallestPositive: () => finiteExtent(values).smallestPositive,
+  smallestPositive: () => smallestPositive(values),
   knots: () => quantiles(sortedFinite(values), 1025),
 });
 const cases = JSON.parse(readFileSync("tests/fixtures/scale_cases.json", "utf8")) as Case[];

@@ -8,6 +8,7 @@ import {
   meanAndDeviation,
   quantile,
   quantiles,
+  smallestPositive,
   sortedFinite,
 } from "../../js/src/statistics.ts";
 
@@ -15,7 +16,9 @@ const mixed = [3, NaN, -1, Infinity, 3, 0, -Infinity];
 
 test("what is not finite takes no part", () => {
   assert.deepEqual(countAbove(mixed, 0), { above: 2, finite: 4 });
-  assert.deepEqual(finiteExtent(mixed), { low: -1, high: 3, smallestPositive: 3 });
+  assert.deepEqual(countAbove(mixed, -Infinity), { above: 4, finite: 4 });
+  assert.deepEqual(finiteExtent(mixed), { low: -1, high: 3 });
+  assert.equal(smallestPositive(mixed), 3);
   assert.deepEqual([...sortedFinite(mixed)], [-1, 0, 3, 3]);
   assert.equal(meanAndDeviation(mixed).mean, 1.25);
 });
@@ -23,6 +26,7 @@ test("what is not finite takes no part", () => {
 test("the extent of nothing finite is empty", () => {
   const { low, high } = finiteExtent([NaN]);
   assert.ok(low > high);
+  assert.equal(smallestPositive([NaN, -1, 0]), Infinity);
 });
 
 test("one value has a mean and no deviation", () => {

@@ -200,7 +200,7 @@ function barHeight({ layout }: Figure): number {
 function axisOf({ scale, shown }: Figure): Axis {
   const extent = shown.extent();
   const { low, high } = scale.domain;
-  const lowest = scale.kind === "log" ? extent.smallestPositive : extent.low;
+  const lowest = scale.kind === "log" ? shown.smallestPositive() : extent.low;
   return { low: Math.min(low, lowest), high: Math.max(high, extent.high) };
 }
 
