@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from layergrid import LayerGrid
 from layergrid.recipes import recipe
 
+from .test_names import MODELS
+
 # Selections and their patterns; read by the page's tests too.
 PATTERNS = Path(__file__).parent / "fixtures" / "patterns.json"
 LAYERS = 12
@@ -204,7 +206,7 @@ def test_gptqmodel_skips_the_selected_or_sets_them_apart():
 def test_llm_compressor_ignores_by_pattern():
     (entry,) = recipe(grid(chosen(range(3), PARTS[3:])), "llm-compressor")
     assert entry.startswith("re:")
-    # compressed-tensors holds the pattern against the start of each module's name.
+    # `_match_name` in utils/match.py of compressed-tensors, which the modifiers ask: `re.match` of what follows "re:".
     hit = [name for name in modules(ALL) if re.match(entry.removeprefix("re:"), name)]
     assert hit == modules(chosen(range(3), PARTS[3:]))
 
@@ -237,6 +239,124 @@ def test_llama_cpp_cannot_tell_the_experts_of_a_layer_apart():
 def test_llama_cpp_is_not_told_names_it_may_not_have():
     with pytest.raises(ValueError, match="is not known"):
         recipe(["model.layers.0.flux_capacitor.weight"], "llama.cpp")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "blk.0.attn_norm.weight",
+        "blk.0.attn_q.bias",
+        "blk.0.ssm_conv1d.weight",
+        "model.layers.0.mlp.gate.weight",
+        "model.layers.0.self_attn.q_proj.bias",
+    ],
+)
+def test_what_llama_cpp_never_quantizes_is_refused(name):
+    experts = [f"model.layers.0.mlp.experts.{e}.up_proj.weight" for e in range(2)]  # make a router of the gate
+    with pytest.raises(ValueError, match=r"llama-quantize never quantizes .*; leave it out"):
+        recipe([name, *experts], "llama.cpp")
+
+
+@pytest.mark.parametrize("name", ["blk.0.attn_Q.weight", "blk.0.a=b.weight"])
+def test_what_llama_cpp_could_not_hear_is_refused(name):
+    with pytest.raises(ValueError, match=r"cannot be told of .*lower case, up to the first '='"):
+        recipe([name], "llama.cpp")
+
+
+def as_llama_quantize_reads(arguments, tensors):
+    """Which tensors get which type, as llama-quantize decides it.
+
+    `parse_tensor_type` of tools/quantize/quantize.cpp ends the pattern at the first "=" and lower-cases it;
+    `tensor_allows_quantization` of src/llama-quant.cpp passes over biases, norms, routers and small convolutions;
+    `llama_tensor_get_type` there searches the rest of the names for the first pattern that occurs in them.
+    """
+    rules = []
+    for flag, argument in zip(arguments[::2], arguments[1::2], strict=True):
+        assert flag == "--tensor-type"
+        pattern, _, kind = argument.partition("=")
+        rules.append((re.compile(pattern.lower()), kind))
+    kept = ("_norm.weight", "ffn_gate_inp.weight", "ssm_conv1d")
+    quantized = [name for name in tensors if name.endswith("weight") and not any(part in name for part in kept)]
+    found = {name: next((kind for rule, kind in rules if rule.search(name)), None) for name in quantized}
+    return {name: kind for name, kind in found.items() if kind is not None}
+
+
+def test_llama_cpp_gives_its_type_to_exactly_the_selected():
+    parts = ("attn_q", "attn_k", "attn_output", "attn_norm", "ffn_up", "ffn_down", "ffn_gate_inp", "ffn_down_exps")
+    tensors = [f"blk.{n}.{part}.{kind}" for n in range(LAYERS) for part in parts for kind in ("weight", "bias")]
+    names = [*chosen([1, 10, 11], PARTS[:2]), *chosen([1], PARTS[4:])]
+    expected = [f"blk.{n}.{part}.weight" for n in (1, 10, 11) for part in ("attn_q", "attn_k")]
+    found = as_llama_quantize_reads(recipe(grid(names), "llama.cpp", type="q6_k"), tensors)
+    assert found == dict.fromkeys([*expected, "blk.1.ffn_down.weight"], "q6_k")
+
+
+def test_llama_cpp_finds_latent_keys_and_values_whole_or_in_the_halves_that_its_converter_makes():
+    pattern = recipe(["model.layers.7.self_attn.kv_b_proj.weight"], "llama.cpp")[1].partition("=")[0]
+    found = [
+        part
+        for part in ("k_b", "v_b", "kv_b", "q_b", "v", "kv_a_mqa")
+        if re.search(pattern, f"blk.7.attn_{part}.weight")
+    ]
+    assert found == ["k_b", "v_b", "kv_b"]
+
+
+# Models whose tensors llama.cpp's converter takes over one by one, with the name that it has for their architecture.
+CONVERTED = {
+    "bloom": "bloom",
+    "cohere": "command-r",
+    "deepseek_v2": "deepseek2",
+    "exaone4": "exaone4",
+    "gemma": "gemma",
+    "gemma2": "gemma2",
+    "glm4": "glm4",
+    "gpt2": "gpt2",
+    "gpt_neox": "gptneox",
+    "granite": "granite",
+    "jamba": "jamba",
+    "llama": "llama",
+    "mamba": "mamba",
+    "mamba2": "mamba2",
+    "mistral": "llama",
+    "mixtral": "llama",
+    "mpt": "mpt",
+    "olmo2": "olmo2",
+    "olmoe": "olmoe",
+    "phi": "phi2",
+    "phi3": "phi3",
+    "qwen2": "qwen2",
+    "qwen2_moe": "qwen2moe",
+    "qwen3": "qwen3",
+    "qwen3_moe": "qwen3moe",
+    "smollm3": "smollm3",
+    "stablelm": "stablelm",
+    "starcoder2": "starcoder2",
+}
+
+
+@pytest.mark.parametrize("family", CONVERTED)
+def test_llama_cpp_finds_each_matrix_where_its_converter_put_it(family):
+    gguf = pytest.importorskip("gguf", reason="gguf is not installed")
+    (architecture,) = (key for key, name in gguf.MODEL_ARCH_NAMES.items() if name == CONVERTED[family])
+    names = gguf.get_tensor_name_map(architecture, 100)
+    shapes, truth = MODELS.get(f"{family} saved") or MODELS[f"{family} module"]
+    wrong, known = {}, 0
+    for name, (*_, expert, _) in truth.items():
+        shape = shapes[name]
+        merged = name if expert in (None, "shared", "*") else re.sub(r"\.experts\.\d+", ".experts", name)
+        tensor = names.get_name(merged, (".weight", ".bias"))
+        if tensor is None or shape is None or len(shape) < 2:
+            continue
+        try:
+            (_, value) = recipe([name], "llama.cpp")
+        except ValueError as error:
+            if "never quantizes" not in str(error) and "is not known" not in str(error):
+                raise
+            continue
+        known += 1
+        if not re.search(value.partition("=")[0], tensor):
+            wrong[name] = (value, tensor)
+    assert wrong == {}
+    assert known > 3
 
 
 def test_an_option_of_another_tool_is_refused():

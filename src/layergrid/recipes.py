@@ -27,6 +27,8 @@ _GGUF_PARTS = {
     "attn.q_b": "attn_q_b",
     "attn.kv_a": "attn_kv_a_mqa",
     "attn.kv_b": "attn_kv_b",
+    "attn.k_b": "attn_k_b",
+    "attn.v_b": "attn_v_b",
     "mlp.up": "ffn_up",
     "mlp.gate": "ffn_gate",
     "mlp.down": "ffn_down",
@@ -37,6 +39,12 @@ _GGUF_PARTS = {
     "ssm.x": "ssm_x",
     "ssm.dt": "ssm_dt",
 }
+
+# What convert_hf_to_gguf.py writes of one matrix; files that older ones have written hold it whole.
+_GGUF_HALVES = {"attn_kv_b": ("attn_k_b", "attn_v_b")}
+
+# What llama-quantize leaves as it is whatever it is told (`tensor_allows_quantization` of its src/llama-quant.cpp).
+_GGUF_KEPT = re.compile(r".*(?<!weight)|.*(?:_norm|ffn_gate_inp|ffn_gate_inp_shexp)\.weight|.*ssm_conv1d.*")
 
 
 @dataclass(frozen=True)
@@ -71,10 +79,11 @@ def recipe(selection: Any, to: str, *, among: Iterable[str] | None = None, **opt
         - ``"peft"``: keyword arguments of `peft.LoraConfig`; option ``rank``, an int, or a mapping from
           component to int
         - ``"freeze"``: a function that freezes the selection in a torch module and returns the names it froze
-        - ``"llama.cpp"``: arguments of ``llama-quantize``; option ``type``, by default ``"q8_0"``
+        - ``"llama.cpp"``: arguments of ``llama-quantize``; option ``type``, by default ``"q8_0"``. What it never
+          quantizes, as biases, norms and routers, is refused
         - ``"gptqmodel"``: the ``dynamic`` of its `QuantizeConfig`; options are the settings for these
           modules, such as ``bits=8``; without any they are left unquantized
-        - ``"llm-compressor"``: the ``ignore`` of its modifiers
+        - ``"llm-compressor"``: the ``ignore`` of its modifiers that quantize or prune weights
     among : all names there are, to be checked for names that a pattern hits by mistake; a grid knows its own
 
     Raises
@@ -310,36 +319,53 @@ def _freeze(selection: _Selection) -> Callable[[Any], list[str]]:
 
 
 def _llama_cpp(selection: _Selection, *, type: str = "q8_0") -> list[str]:
-    everything = {*selection.names, *selection.others}
+    everything = (*selection.names, *sorted(selection.others))
     tensors = dict(zip(everything, _gguf_names(everything), strict=True))
-    selected = {name: tensors[name] for name in selection.names}
-    if unnamed := [name for name, tensor in selected.items() if tensor is None]:
-        raise ValueError(f"llama.cpp's name of {unnamed[0]!r} is not known; select tensors of the GGUF file itself")
-    wanted = tuple(tensor for tensor in dict.fromkeys(selected.values()) if tensor is not None)
+    for name in selection.names:
+        if not tensors[name]:
+            raise ValueError(f"llama.cpp's name of {name!r} is not known; select tensors of the GGUF file itself")
+        for tensor in tensors[name]:
+            _check_heard(name, tensor)
+    wanted = dict.fromkeys(tensor for name in selection.names for tensor in tensors[name])
     for name in selection.others:
-        if tensors[name] in wanted:
+        if shared := wanted.keys() & tensors[name]:
             raise ValueError(
-                f"llama.cpp keeps {name!r} in the same tensor as a selected one, {tensors[name]}; "
+                f"llama.cpp keeps {name!r} in the same tensor as a selected one, {min(shared)}; "
                 "select all or none of it"
             )
-    others = [tensor for name in selection.others if (tensor := tensors[name]) is not None]
-    return ["--tensor-type", f"^{_pattern(wanted, others)}$={type}"]
+    others = [tensor for name in selection.others for tensor in tensors[name]]
+    return ["--tensor-type", f"^{_pattern(tuple(wanted), others)}$={type}"]
 
 
-def _gguf_names(names: Iterable[str]) -> list[str | None]:
+def _check_heard(name: str, tensor: str) -> None:
+    """Refuse a tensor that llama-quantize would pass over without a word."""
+    if _GGUF_KEPT.fullmatch(tensor):
+        raise ValueError(
+            f"llama-quantize never quantizes {name!r}, its {tensor}: it keeps biases, norms, routers and "
+            "convolutions as they are; leave it out of the selection"
+        )
+    if tensor != tensor.lower() or "=" in tensor:
+        raise ValueError(
+            f"llama-quantize cannot be told of {tensor!r}: it takes patterns in lower case, up to the first '='"
+        )
+
+
+def _gguf_names(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """The tensors of a GGUF file that each parameter may be in; none where that is not known."""
     addresses = parse_names(dict.fromkeys(names))
-    return [name if _GGUF_NAME.fullmatch(name) else _gguf_name(address) for name, address in addresses.items()]
+    return [(name,) if _GGUF_NAME.fullmatch(name) else _gguf_tensors(address) for name, address in addresses.items()]
 
 
-def _gguf_name(address: Address | None) -> str | None:
+def _gguf_tensors(address: Address | None) -> tuple[str, ...]:
     if address is None or address.stack or address.component not in _GGUF_PARTS or address.layer is None:
-        return None
+        return ()
     # llama.cpp keeps the experts of a layer in one tensor.
     experts = {None: "", "shared": "_shexp"}.get(
         address.expert if not isinstance(address.expert, int) else "*", "_exps"
     )
     kind = "bias" if "bias" in address.flags else "weight"
-    return f"blk.{address.layer}.{_GGUF_PARTS[address.component]}{experts}.{kind}"
+    part = _GGUF_PARTS[address.component]
+    return tuple(f"blk.{address.layer}.{piece}{experts}.{kind}" for piece in (part, *_GGUF_HALVES.get(part, ())))
 
 
 def _gptqmodel(selection: _Selection, **settings: Any) -> dict[str, dict[str, Any]]:
