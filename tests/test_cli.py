@@ -1,6 +1,8 @@
 import csv
 import errno
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -83,6 +85,29 @@ def test_an_interruption_has_its_own_exit_code(path, monkeypatch):
 
     monkeypatch.setattr("layergrid.scans.scanning.scan", interrupt)
     assert main(["scan", path]) == 130
+
+
+ENDLESS = """
+import signal, threading
+from layergrid import cli
+from layergrid.scans import scanning
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts deaf to it
+main = threading.main_thread()
+
+def measure(tensor, metrics):  # as a decomposition of hours
+    signal.pthread_kill(main.ident, signal.SIGINT)
+    threading.Event().wait()
+
+scanning.measure = measure
+cli.command()
+"""
+
+
+def test_an_interruption_ends_the_command_whatever_its_threads_do(path):
+    ended = subprocess.run([sys.executable, "-c", ENDLESS, "scan", path], capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 130
+    assert ended.stderr == "layergrid: interrupted; with --cache a second run goes on from here\n"
 
 
 def test_an_unknown_kind_of_file_is_refused_before_the_scan(path, capsys):

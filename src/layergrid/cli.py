@@ -11,7 +11,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 import numpy as np
 
@@ -34,7 +34,20 @@ exit codes: 0 done; 1 the checkpoint cannot be read; 2 wrong arguments;
 
 The result goes to standard output, progress and errors to standard error."""
 
+_INTERRUPTED = 130
+
 _SAVED = (".csv", ".html", ".nc", ".pdf", ".png", ".svg")
+
+
+def command() -> NoReturn:
+    """Run the command that this process was started as, and end it."""
+    code = main()
+    if code == _INTERRUPTED:
+        # Python would wait for the threads that measure, and none inside a decomposition can be stopped.
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
     except KeyboardInterrupt:
         print("layergrid: interrupted; with --cache a second run goes on from here", file=sys.stderr)
-        return 130
+        return _INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough, as `head`; nothing more may be written, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
