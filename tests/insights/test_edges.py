@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from layergrid.data.matrix import Matrix
-from layergrid.findings import insights
+from layergrid.findings import insights, templates
 
 TESTED = {"trend", "shape", "band", "contrast", "relation", "outlier"}
 NAMES = ("attn.q", "attn.k", "attn.v", "attn.o", "mlp.up", "mlp.down", "mlp.gate")
@@ -83,8 +83,10 @@ def test_a_hybrid_model_says_what_is_absent_and_still_finds_a_trend():
     values[:, 0] += np.linspace(0, 9, 28)
     found = insights(matrix(values, absent=grid.absent))
     assert [f.components for f in found if f.kind == "trend"] == [("attn.q",)]
-    (absent,) = [f for f in found if f.kind == "absent" and f.components == ("attn.q",)]
-    assert absent.cells == [(layer, "attn.q") for layer in range(1, 28, 2)]
+    (absent,) = [f for f in found if f.kind == "absent"]
+    assert absent.components == NAMES[:4]
+    assert absent.cells == [(layer, name) for name in NAMES[:4] for layer in range(1, 28, 2)]
+    assert absent.statement.startswith("attn.q, attn.k, attn.v and attn.o: 14 of 28 layers do not have them: layer 1, ")
 
 
 def test_a_trend_without_noise_is_a_trend():
@@ -101,6 +103,27 @@ def test_a_thousand_layers_hold_a_peak():
     assert (peak.components, peak.direction) == (("attn.k",), "peak")
     assert abs(peak.layers[0] - 400) <= 60
     assert abs(peak.layers[1] - 649) <= 60
+
+
+def test_forms_of_a_thousand_layers_are_made_a_megabyte_at_a_time():
+    for of in (templates.peaks, templates.valleys, templates.bands, templates.steps):
+        tried = of(1000)
+        made = [tried.columns(part).shape for part in tried.parts()]
+        assert all(layers == 1000 for layers, _ in made)
+        assert sum(count for _, count in made) == len(tried.start) * len(tried.forms)
+        assert max(layers * count * 8 for layers, count in made) <= 2**20
+
+
+def test_where_every_component_has_gaps_of_its_own_a_peak_is_where_it_was():
+    values = rng().standard_normal((40, 7))
+    values[20:30, 1] += 6
+    whole = insights(matrix(values))
+    for c in range(7):
+        values[[c, c + 9], c] = np.nan
+    found = insights(matrix(values))
+    for each in (whole, found):
+        (peak,) = [f for f in each if f.kind == "shape" and f.components == ("attn.k",)]
+        assert (peak.direction, peak.layers) == ("peak", (20, 29))
 
 
 def test_a_loss_table_over_decades_names_the_cell_in_both_terms():

@@ -183,6 +183,19 @@ def test_findings_are_a_sequence_a_table_and_json(grid, noise):
     assert "attn.v rises" in found._repr_html_()
 
 
+def test_a_report_of_many_components_counts_the_quiet_ones():
+    values = np.random.default_rng(6).standard_normal((28, 40))
+    names = tuple(f"c{i}" for i in range(40))
+    assert (
+        "Neither trend nor shape was found in any component."
+        in insights(Matrix(values, tuple(range(28)), names)).report()
+    )
+    values[:, 3] += np.linspace(0, 12, 28)
+    report = insights(Matrix(values, tuple(range(28)), names)).report()
+    assert "- c3 rises from " in report
+    assert "Neither trend nor shape was found in the other 39 components." in report
+
+
 def test_names_are_never_markup(noise):
     from layergrid.data.matrix import Matrix
 

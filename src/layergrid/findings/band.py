@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -23,20 +22,6 @@ TEST = "all but the most significant component of the best window (partial conju
 _MOST_TOGETHER = 12
 
 
-@dataclass(frozen=True, eq=False)
-class Windows:
-    """Windows of layers, and how far each component is in each."""
-
-    first: np.ndarray
-    last: np.ndarray
-    high: np.ndarray
-    """Chance of a component as high as this in this window, shape (windows, components).
-
-    The better of box and bump. Of many components, chances above `LIKELY` may be given as 1.
-    """
-    low: np.ndarray
-
-
 def bands(series: Series, alpha: float) -> list[Finding]:
     """The bands, none overlapping another of the same direction.
 
@@ -47,25 +32,39 @@ def bands(series: Series, alpha: float) -> list[Finding]:
     ----------
     Y. Benjamini, R. Heller (2008), "Screening for partial conjunction hypotheses", Biometrics 64.
     """
-    components = int(series.tested.sum())
-    if components < 2:
+    if series.tested.sum() < 2:
         return []
-    layers = len(series.values)
-    tried = windows(series)
+    template = templates.bands(len(series.values))
+    far: dict[str, list[_Candidates]] = {"high": [], "low": []}
+    for part in template.parts():
+        for direction, p in zip(far, chances(series, template, part), strict=True):
+            far[direction].append(_candidates(series, template, part, p, alpha))
     found: list[Finding] = []
-    for direction, p in (("high", tried.high), ("low", tried.low)):
-        # Overlapping windows of both directions ask fewer questions than half as many as there are layers (measured).
-        corrected = np.minimum(1.0, _two_or_more(p[:, series.tested]) * layers / 2 / SHARES["band"])
-        parts = p <= SURE
-        evidence = np.where(parts, -np.log(np.maximum(p, 1e-300)), 0.0).sum(axis=1)
-        evidence[corrected > alpha] = 0.0
-        while evidence.max() > 0:
+    for direction, parts in far.items():
+        first, last, corrected, evidence, p = (np.concatenate(each) for each in zip(*parts, strict=True))
+        while evidence.any():
             best = int(evidence.argmax())
-            first, last = int(tried.first[best]), int(tried.last[best])
-            columns = _taking_part(series, first, last, p[best], 1 if direction == "high" else -1)
-            found.append(_band(series, direction, first, last, columns, float(corrected[best])))
-            evidence[(tried.first <= last) & (tried.last >= first)] = 0.0
+            edges = int(first[best]), int(last[best])
+            columns = _taking_part(series, *edges, p[best], 1 if direction == "high" else -1)
+            found.append(_band(series, direction, *edges, columns, float(corrected[best])))
+            evidence[(first <= edges[1]) & (last >= edges[0])] = 0.0
     return found
+
+
+_Candidates = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def _candidates(series: Series, template: templates.Templates, part: slice, p: np.ndarray, alpha: float) -> _Candidates:
+    """Of a part of the windows those where a band may be.
+
+    First and last row, corrected chance of two or more, evidence of those that surely take part, and the chance of
+    each component.
+    """
+    # Overlapping windows of both directions ask fewer questions than half as many as there are layers (measured).
+    corrected = np.minimum(1.0, _two_or_more(p[:, series.tested]) * len(series.values) / 2 / SHARES["band"])
+    evidence = np.where(p <= SURE, -np.log(np.maximum(p, 1e-300)), 0.0).sum(axis=1)
+    kept = (corrected <= alpha) & (evidence > 0)
+    return template.start[part][kept], template.stop[part][kept], corrected[kept], evidence[kept], p[kept]
 
 
 def window_chances(series: Series, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +73,7 @@ def window_chances(series: Series, first: int, last: int) -> tuple[np.ndarray, n
     Level and slope removed; 1 where a component is not tested or all of it lies in the window.
     """
     high, low = np.ones(series.values.shape[1]), np.ones(series.values.shape[1])
-    box = templates.box(len(series.values), first, last)[:, None]
+    box = templates.box(len(series.values), np.array([first]), np.array([last]))
     for block in series.blocks:
         design = serial.Design.of(level_and_slope(block.rows), box[block.rows])
         if design.length.all():
@@ -109,22 +108,24 @@ def _two_or_more(p: np.ndarray) -> np.ndarray:
     return cast(np.ndarray, np.minimum(smallest, combine_pvalues(others, method="fisher", axis=1).pvalue))
 
 
-def windows(series: Series) -> Windows:
-    """All windows that a band is looked for in."""
-    layers, components = series.values.shape
-    template = templates.bands(layers)
-    half = template.columns.shape[1] // 2
+def chances(series: Series, template: templates.Templates, part: slice) -> tuple[np.ndarray, np.ndarray]:
+    """Chance of each component as high, and as low, as it is in each window of a part; both (windows, components).
+
+    The better of box and bump. Of many components, chances above `LIKELY` may be given as 1.
+    """
+    half, components = part.stop - part.start, series.values.shape[1]
     high, low = np.ones((half, components)), np.ones((half, components))
     many = series.tested.sum() - 1 > _MOST_TOGETHER
     most = LIKELY / 2 if many else 1.0  # of either shape
+    forms = template.columns(part)
     for block in series.blocks:
-        design = serial.Design.of(level_and_slope(block.rows), template.columns[block.rows])
-        for part in serial.batches(len(block.columns), 2 * half):
-            columns = block.columns[part]
-            up, down = serial.tails(serial.regress(design, block.y[:, part], series.noise.of(columns)), most)
+        design = serial.Design.of(level_and_slope(block.rows), forms[block.rows])
+        for some in serial.batches(len(block.columns), 2 * half):
+            columns = block.columns[some]
+            up, down = serial.tails(serial.regress(design, block.y[:, some], series.noise.of(columns)), most)
             high[:, columns] = np.minimum(1.0, 2 * np.minimum(up[:half], up[half:]))
             low[:, columns] = np.minimum(1.0, 2 * np.minimum(down[:half], down[half:]))
-    return Windows(template.first[:half], template.last[:half], high, low)
+    return high, low
 
 
 def _band(series: Series, direction: str, first: int, last: int, columns: np.ndarray, p: float) -> Finding:

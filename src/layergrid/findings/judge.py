@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from layergrid.data.matrix import Label, Matrix
-from layergrid.findings.band import window_chances, windows
+from layergrid.findings import templates
+from layergrid.findings.band import chances, window_chances
 from layergrid.findings.claim import Claim
 from layergrid.findings.contrast import default_groups, dispersion_contrast, level_contrast
 from layergrid.findings.curves import fit_curves
@@ -22,6 +23,7 @@ ALPHA = 0.05
 
 # A band's edges are told to within so many layers.
 _EDGE = 3
+_NEAR = 0.15
 _ALIKE = {"u": "dip", "dip": "u", "peak": "inverted-u", "inverted-u": "peak"}
 Answer = tuple[str, str]
 """The verdict, and why."""
@@ -66,6 +68,8 @@ class Judge:
         if claim.kind in ("absent", "missing"):
             verdict, why = self._gap(claim, rows)
             return verdict, why, [(matrix.layers[r], matrix.components[c]) for c in columns for r in rows]
+        if claim.layers is not None and self._beyond(claim.layers):
+            return "undecided", f"The grid has {layer_range(matrix.layers[0], matrix.layers[-1])} only.", []
         cells = self.series.cells(rows, columns)
         if not cells:
             return "undecided", "No finite value lies there.", []
@@ -85,6 +89,13 @@ class Judge:
         if isinstance(first, str) or isinstance(last, str):
             return np.array([], int)
         return np.array([r for r, x in enumerate(labels) if isinstance(x, int) and first <= x <= last], int)
+
+    def _beyond(self, layers: tuple[Label, Label]) -> bool:
+        """Whether numbered layers are claimed that lie before the first or after the last of the grid."""
+        numbered = [label for label in self.series.matrix.layers if isinstance(label, int)]
+        return bool(numbered) and any(
+            isinstance(each, int) and not min(numbered) <= each <= max(numbered) for each in layers
+        )
 
     def _within(self, rows: np.ndarray) -> Series:
         """The grid of these rows alone."""
@@ -202,12 +213,12 @@ class Judge:
             name = self.series.matrix.components[opposed]
             return "refuted", f"{name} is {other} there, beside its own level and slope ({chance(against[opposed])})."
         p = float(claimed[columns].max())
-        tried = windows(self.series)
-        near = (abs(tried.first - first) <= _EDGE) & (abs(tried.last - last) <= _EDGE)
-        if near.any():
+        near = templates.bands(len(self.series.values)).near(first, last, _EDGE)
+        if len(near.start):
             # All that take part must be far in the same window, whose edges may be a few layers from those claimed.
-            every = (tried.high if claim.direction == "high" else tried.low)[near][:, columns].max(axis=1)
-            p = min(p, float(every.min()) * int(near.sum()))
+            up, down = chances(self.series, near, slice(0, len(near.start)))
+            every = (up if claim.direction == "high" else down)[:, columns].max(axis=1)
+            p = min(p, float(every.min()) * len(near.start))
         said = f"far enough there beside their own level and slope ({chance(min(p, 1.0))}, the weakest of them)"
         return ("supported", f"All are {said}.") if p <= ALPHA else ("undecided", f"Not all are {said}.")
 
@@ -295,11 +306,8 @@ class Judge:
             f"The median there is {number(middle)}, from {number(float(inside.min()))} to {number(float(inside.max()))}"
         )
         if claim.direction == "about":
-            # "About 0.14" is 0.13 to 0.15: one in the last digit stated.
-            off = abs(middle - low)
-            return (
-                "supported" if off <= claim.unit else "refuted" if off > 2 * claim.unit else "undecided"
-            ), f"{said}."
+            off, near = abs(middle - low), self._near(low, claim.unit)
+            return ("supported" if off <= near else "refuted" if off > 2 * near else "undecided"), f"{said}."
         if claim.direction == "between":
             # Ends are rounded to the last digit stated.
             beyond = (inside >= low - claim.unit / 2) & (inside <= high + claim.unit / 2)
@@ -309,6 +317,16 @@ class Judge:
             said += f"; {int(beyond.sum())} of {len(inside)} are {claim.direction} {number(low)}."
         share = float(beyond.mean())
         return ("supported" if share >= 0.9 else "refuted" if share <= 0.5 else "undecided"), said
+
+    def _near(self, value: float, unit: float) -> float:
+        """How far from a stated value is about there.
+
+        One in the last digit, so that 0.14 is 0.13 to 0.15, but of a value of one digit less: 0.2 is not 0.11.
+        """
+        if value != 0:
+            return min(unit, _NEAR * abs(value))
+        # Of zero, which has no digits, what is negligible in this grid.
+        return min(unit, NEGLIGIBLE * float(np.nanmax(np.abs(self.series.values))))
 
 
 def _refuse_incomplete(claim: Claim, kinds: tuple[str, ...]) -> None:

@@ -140,36 +140,46 @@ def identicals(series: Series, groups: list[list[int]]) -> list[Finding]:
 
 
 def gaps(series: Series) -> list[Finding]:
-    """One finding of absent cells and one of missing cells, for each component that has some."""
+    """One finding of absent cells and one of missing cells, for each set of components that lack the same layers."""
     matrix = series.matrix
     absent = np.zeros(matrix.values.shape, bool) if matrix.absent is None else matrix.absent
+    infinite = np.isinf(matrix.values) & ~absent
     missing = ~np.isfinite(matrix.values) & ~absent
     out = []
-    for c in np.flatnonzero(absent.any(axis=0)):
-        out.append(_gap(series, "absent", int(c), np.flatnonzero(absent[:, c]), "do not have it"))
-    for c in np.flatnonzero(missing.any(axis=0)):
-        rows = np.flatnonzero(missing[:, c])
-        infinite = int(np.isinf(matrix.values[rows, c]).sum())
-        kinds = f"{len(rows) - infinite} NaN" + (f", {infinite} infinite" if infinite else "")
-        out.append(_gap(series, "missing", int(c), rows, f"hold no finite number ({kinds})"))
+    for columns in _alike(absent):
+        it = "it" if len(columns) == 1 else "them"
+        out.append(_gap(series, "absent", columns, np.flatnonzero(absent[:, columns[0]]), f"do not have {it}"))
+    for columns in _alike(missing.astype(np.int8) + infinite):
+        rows, of_infinite = np.flatnonzero(missing[:, columns[0]]), int(infinite[:, columns[0]].sum())
+        kinds = f"{len(rows) - of_infinite} NaN" + (f", {of_infinite} infinite" if of_infinite else "")
+        kinds += "" if len(columns) == 1 else " in each"
+        out.append(_gap(series, "missing", columns, rows, f"hold no finite number ({kinds})"))
     return out
 
 
-def _gap(series: Series, kind: str, column: int, rows: np.ndarray, what: str) -> Finding:
-    name, labels = series.matrix.components[column], series.matrix.layers
+def _alike(marked: np.ndarray) -> list[list[int]]:
+    """Columns that are not all zero, equal ones together, by their first; of an array of shape (layers, components)."""
+    groups: dict[bytes, list[int]] = {}
+    for c in np.flatnonzero(marked.any(axis=0)):
+        groups.setdefault(marked[:, c].tobytes(), []).append(int(c))
+    return list(groups.values())
+
+
+def _gap(series: Series, kind: str, columns: list[int], rows: np.ndarray, what: str) -> Finding:
+    names, labels = tuple(series.matrix.components[c] for c in columns), series.matrix.layers
     total = len(labels)
     runs = [layer_range(labels[a], labels[b]) for a, b, _ in _runs(np.isin(np.arange(total), rows)[:, None])]
     return Finding(
         kind=kind,
-        components=(name,),
+        components=names,
         layers=series.span(int(rows[0]), int(rows[-1])),
         direction=None,
-        cells=[(labels[r], name) for r in rows],
-        effect=float(len(rows)),
+        cells=[(labels[r], name) for name in names for r in rows],
+        effect=float(len(rows) * len(names)),
         effect_name="cells",
         p=NOT_TESTED,
         test="counted",
-        statement=f"{called(name)}: {len(rows)} of {total} layers {what}: {listed(runs)}.",
+        statement=f"{called(*names)}: {len(rows)} of {total} layers {what}: {listed(runs)}.",
     )
 
 

@@ -5,10 +5,7 @@ It says what the numbers show, and nothing of what the model does.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from layergrid.findings.finding import Finding, Insights
+from layergrid.findings.finding import Finding, Insights, called
 
 _SECTIONS = (
     ("Highest and lowest regions", ("region",)),
@@ -19,6 +16,7 @@ _SECTIONS = (
     ("Absent and missing cells", ("absent", "missing")),
 )
 _OF_ONE = ("trend", "shape", "constant")
+_MOST_NAMED = 8
 
 
 def markdown(insights: Insights) -> str:
@@ -35,7 +33,9 @@ def markdown(insights: Insights) -> str:
         lines += [f"- {_text(statement)}" for statement in own]
         quiet += [] if own else [name]
     if quiet:
-        lines.append(f"- Neither trend nor shape was found in {_text(', '.join(quiet))}.")
+        of_all = "any component" if len(quiet) == components else f"the other {len(quiet)} components"
+        named = of_all if len(quiet) > _MOST_NAMED else called(*quiet)
+        lines.append(f"- Neither trend nor shape was found in {_text(named)}.")
     for heading, kinds in _SECTIONS:
         chosen: list[Finding] = [f for f in insights if f.kind in kinds]
         lines += ["", f"## {heading}", "", *(f"- {_text(f.statement)}" for f in chosen)]
