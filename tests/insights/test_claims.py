@@ -91,6 +91,67 @@ attn.q is at most 0.16 | supported
 attn.k at layer 18 = 0.17 | supported
 attn.q is higher than 0.2 at layer 3 | refuted
 mlp.down varies less than attn.q | supported
+K has its maximum around layer 17 | supported
+V is U-shaped | supported
+mlp.down stays flat | supported
+mlp_down_proj is essentially constant | supported
+mlp.down is nearly constant across all layers | supported
+attn.k is almost constant | refuted
+The gate projection climbs throughout the network | supported
+self_attn.q_proj rises with depth | supported
+self_attn.q_proj falls over all 28 layers | refuted
+attn.q has the smallest values at layers 0-3 | supported
+attn.k is larger than attn.v at layers 15-21 | supported
+attn.k exceeds attn.v at layers 15-21 | supported
+attn.v exceeds attn.k at layers 15-21 | refuted
+Attention components vary more than MLP components. | supported
+The attention block is more variable across layers than the MLP block | supported
+The FFN is less variable than self-attention | supported
+compared to mlp, attn is more variable | supported
+Compared with attention, the MLP is more variable | refuted
+mlp.gate correlates with attn.q | supported
+attn.q correlates negatively with mlp.gate | refuted
+attn.q is inversely correlated with mlp.gate | refuted
+mlp.gate tracks attn.q | supported
+attn.o peaks at layers 15-18 | supported
+attn.q stays below 0.145 | supported
+attn.q ranges from 0.11 to 0.14 | supported
+attn.q ranges from 0.15 to 0.2 | refuted
+mlp.down hovers around 0.14 | supported
+attn.k varies between 0.117 and 0.167 | supported
+attn.k's peak is at layers 15-21 | supported
+attn.q's trend is upward | supported
+attn.k reaches its maximum at layer 17 | supported
+attn.k reaches its minimum at layer 17 | refuted
+Between layers 15 and 18, attn.k and attn.o are both elevated | supported
+attn.v is lower than attn.k within layers 10 to 22 | supported
+attn.k in layers 15, 16 and 17 is above 0.16 | supported
+attn.k stays above 0.16 from layer 15 to layer 21 | supported
+between layer 15 and layer 21 attn.k is above 0.16 | supported
+attn.k is below .12 at layers 2-6 | undecided
+attn.q at layer 0 equals 0.112 | supported
+attn.q at layer 0 is 0.2 | refuted
+We find that attn.q rises with depth. | supported
+In contrast, mlp.gate decreases | refuted
+attn.q rises significantly | supported
+attn.k > 0.16 for layers 15-21 | supported
+attn.k values at layers 15-21 are 0.160–0.167 | supported
+attn.v decreases over layers 0-12 | supported
+mlp.down's values are larger than attn.q's | supported
+attn.k at layers 15-40 is above 0.13 | undecided
+attn.v has a U-shape | supported
+attn.k follows an arch shape | supported
+attn.k has the highest value at layer 17 | supported
+layer 17 of attn.k is the highest value | supported
+the lowest value of attn.k is at layer 4 | supported
+attn.q is highest at layer 27 | supported
+attn.q is lower than mlp at layers 0-10 | supported
+values of mlp.down are between 0.139 and 0.142 | supported
+attn.q at layer 0 is about 0.1 | supported
+attn.q is about 0 | refuted
+mlp.up increases with depth | undecided
+attn.q drops at layer 14 | undecided
+attn.q and attn.k are anticorrelated | undecided
 """.strip().splitlines()
 
 
@@ -156,6 +217,17 @@ attn.k and attn.o peak together; attn.q and mlp.gate are uncorrelated; attn.q an
 attn is more variable than mlp except mlp.gate; attn.q decrases with layer; atn.q rises; attn.q correlates with layer
 attn.k's mean is 0.14; attn.k reaches 0.17 at layer 18; it is false that attn.q falls; the rise of attn.q is a myth
 attn.k at layers 15-21 and attn.o at layers 15-18 are high; attn.q is high at layers 0-3 compared to layers 20-27
+attn.q increases monotonically with depth; attn.v is bell-shaped; mlp.gate starts at 0.12; attn.q ends at 0.12
+mlp.gate starts at 0.12 and ends at 0.14; attn.k is 0.1665 at its highest; attn.k is as high as 0.1665
+the highest values of attn.k are about 0.166; attn.k has low values around 0.12; attn.q is within 0.01 of its mean
+attn.q spans 0.03; attn.k goes from high to low at layers 15-27; attn.v is high through layer 4
+attn.k is high after layer 15; attn.k is high from layer 15 onwards; attn.k starts with the highest values
+attn.k stands out at layers 15-21; attn.k is always higher than attn.v; attn.k is higher than attn.v at all layers
+attn.q and mlp.gate are strongly correlated; mlp.up and mlp.down do not differ
+attn.k exceeds attn.q by 0.02 at layers 15-21; attn.k peaks at 0.166; attn.q rises (p < 0.001); attn.q rises by 25 %
+the gap between attn.q and attn.k grows; attn.q and attn.v are less than 0.15; the maximum of attn.k is about 0.166
+attn.q is above 0.115 throughout; mlp.gate is more variable than mlp.up and mlp.down; attn.q is likely rising
+attn.q is flat beyond layer 20; mlp.up is slightly increasing
 """
 
 
@@ -209,6 +281,17 @@ def test_a_name_that_fits_two_components_is_asked_back(noise):
     verdict = check(twice, "q_proj rises")
     assert verdict.verdict == "not understood"
     assert "'q_proj' could be encoder.attn.q and decoder.attn.q" in verdict.statement
+
+
+def test_a_component_that_is_a_bare_number_is_named_as_a_component(noise):
+    noise[:, 1] += np.linspace(0, 9, 28)
+    numbered = Matrix(noise[:, :3], tuple(range(28)), ("0", "1", "2"))
+    assert check(numbered, "component 1 rises").verdict == "supported"
+    assert check(numbered, "component 1 is above 0.1 at layers 20-27").claim == Claim(
+        "value", ("1",), "above", layers=(20, 27), value=(0.1, 0.1), unit=0.1
+    )
+    assert check(numbered, "components 0 and 2 are inverse").claim == Claim("relation", ("0", "2"), "inverse")
+    assert check(numbered, "1 rises").verdict == "not understood"
 
 
 def test_a_longer_name_is_not_taken_for_the_shorter_within_it(noise):
@@ -275,6 +358,11 @@ def test_a_verdict_names_its_cells(figure):
 
 def test_layers_that_are_not_there_leave_it_undecided(figure):
     assert check(figure, "attn.k at layers 50-60 is about 0.16").verdict == "undecided"
+
+
+def test_layers_of_which_the_grid_has_some_only_leave_it_undecided(figure):
+    verdict = check(figure, "attn.k at layers 15-40 is above 0.1")
+    assert (verdict.verdict, verdict.statement) == ("undecided", "The grid has layers 0-27 only.")
 
 
 def test_a_structured_claim_is_checked(figure):

@@ -123,11 +123,11 @@ export function createClaim(actions: ClaimActions): ClaimView {
   };
 }
 
-/** A sentence that can be checked, with names of this grid. */
+/** A sentence that can be checked, with names of this grid; a bare number would pass for a layer. */
 function example({ components }: State["matrix"]): string {
-  return components.length > 1
-    ? `${components.at(0)} and ${components.at(components.length - 1)} are inverse`
-    : `${components.at(0)} rises with layer`;
+  const named = (at: number) => String(components.at(at)).replace(/^\d+$/, "component $&");
+  const last = components.length - 1;
+  return last > 0 ? `${named(0)} and ${named(last)} are inverse` : `${named(0)} rises with layer`;
 }
 
 function focusedIn(node: Node): Element | null {

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from layergrid.findings.claim import Claim
 from layergrid.findings.sentence import Names, Reading, joined
-from layergrid.findings.vocabulary import COLORS, COURSE, negated
+from layergrid.findings.vocabulary import ALL_LAYERS, COLORS, COURSE, FOUND, LEVELS, NEARLY, RANKED, negated
 from layergrid.findings.words import layer_ranges, names_place_in_words, stated_value
 
 _ONE: tuple[tuple[str, str | None, str], ...] = (
@@ -34,7 +34,14 @@ LOW = r"\blow\b|\bdark blue\b|\bblue\b(?= \(low)"
 # "It is highest there" and "the highest value of it" speak of its own; "the highest values are in it" of the grid's.
 _MOST = r"(?:high|great|larg)est|maximum"
 _LEAST = r"(?:low|small)est|minimum"
-_OF_ITS_OWN = r"\b(?:is|are|has its|have their)\s+({})\b(?:\s+value\b)?|\b({})\s+(?:value\s+)?of\b"
+_OF_ITS_OWN = (
+    r"\b(?:is|are|(?:has|reaches|attains|takes) its|(?:have|reach|attain|take) their)\s+({})\b(?:\s+value\b)?|"
+    r"\b({})\s+(?:value\s+)?of\b"
+)
+# What values are said to do, beside being there; the second of two ends.
+_LIE, _SPAN = r"\b(?:lies?|sits?|hovers?)\b", r"\b(?:ranges?|spans?|var(?:y|ies))(?: from)?\b"
+# The largest or smallest of many values, and not what is typical of them.
+_AS_FAR_AS = r"\bas (?:high|low|large|small|much|little) as\b"
 _FORM_KINDS = ("trend", "shape", "constant")
 _STAGES = re.compile(
     r"\b(?:then|first|before|after|afterwards?|until|later|finally|initially|eventually|subsequently|followed)\b"
@@ -88,12 +95,16 @@ def _of_clause(clause: str, subject: tuple[str, ...], names: Names) -> Reading:
     base: Claim | None = None
     left: tuple[str, ...] = ()
     if value is not None:
-        left = names.left(clause, value.pattern, also=COLORS | COURSE | {"throughout", "predominantly", "dominate"})
+        also = COLORS | FOUND | {"predominantly", "dominate"} | (COURSE | LEVELS if ranges else frozenset())
+        patterns = [value.pattern, _LIE, *([_SPAN] if value.way == "between" else []), *([RANKED] if ranges else [])]
+        typical = frozenset({"throughout"}) if value.way in ("about", "between") else frozenset()
+        left = names.left(clause, *patterns, also=also | typical) + tuple(re.findall(_AS_FAR_AS, clause))
         base = Claim("value", (), value.way, value=value.ends, unit=value.unit)
     elif forms:
         (kind, direction, _), patterns = forms[0], [pattern for *_, pattern in forms]
         alike = r"\bor\b" if len(subject) == 1 else r"$^"
-        left = names.left(clause, *patterns, alike)
+        nearly = NEARLY if kind == "constant" else frozenset()
+        left = names.left(clause, *patterns, alike, ALL_LAYERS, also=nearly | {"significantly", "throughout"})
         base = Claim(kind, (), direction)
         if len({form[:2] for form in forms}) > 1:
             said = tuple(match[0] for pattern in patterns for match in re.finditer(pattern, clause))
@@ -107,18 +118,19 @@ def _of_clause(clause: str, subject: tuple[str, ...], names: Names) -> Reading:
 
 def _place(clause: str, ranges: list[tuple[int, int]], names: Names) -> tuple[Claim | None, tuple[str, ...]]:
     """A claim that some place is high, low, or where the largest or smallest value is; without its subject."""
+    course = COURSE | FOUND if ranges else FOUND
     for words, most, plural in ((_MOST, "maximum", "highest"), (_LEAST, "minimum", "lowest")):
         own = _OF_ITS_OWN.format(words, words)
         if ranges and re.search(own, clause):
             return Claim("extreme", (), most), names.left(clause, own)
         if re.search(rf"\b(?:{words}) values\b", clause):
-            return Claim("region", (), plural), names.left(clause, rf"\b(?:{words}) values\b", also=COURSE)
+            return Claim("region", (), plural), names.left(clause, rf"\b(?:{words}) values\b", also=course)
         if re.search(rf"\b(?:{words})(?: value)\b", clause):
-            left = names.left(clause, rf"\b(?:{words}) value\b", also=COURSE)
+            left = names.left(clause, rf"\b(?:{words}) value\b", also=course)
             return Claim("extreme", (), most, other=tuple(names.components)), left
     for direction, pattern in (("high", HIGH), ("low", LOW)):
         if ranges and re.search(pattern, clause):
-            return Claim("region", (), direction), names.left(clause, pattern, also=COURSE | COLORS)
+            return Claim("region", (), direction), names.left(clause, pattern, also=course | COLORS)
     return None, ()
 
 

@@ -24,26 +24,58 @@ _PLAIN = _words(
     while whereas but both around near within between trend trends trending pattern column columns
     component components value values level levels projection projections layer layers row rows depth
     index clear clearly distinct overall general generally roughly seem seems appear appears tend tends
-    steadily consistently
+    steadily consistently stay stays staying remain remains remaining follow follows form forms
+    network model curve profile shape shaped weights block blocks module modules matrix
     """
 )
-# Said where a sentence goes through the layers one part after another, each with its layers.
+# Said where a sentence goes through the layers one part after another, each with its layers; "starts at 0.12" alone
+# speaks of a layer that it does not number.
 COURSE = _words(
     """
-    then starts transitions returns begins ends found concentrated present gradually by band very
+    then starts transitions returns begins ends gradually by
+    """
+)
+# Said of where values are.
+FOUND = _words(
+    """
+    found concentrated present band very
     """
 )
 # Said of values, beside their numbers or layers.
 COLORS = _words(
     """
-    orange blue white light dark darkest mid-range moderate mix high low highest lowest
+    orange blue white light dark darkest mid-range moderate mix
     """
 )
+# Said of values where the layers are numbered; of a whole component they would speak of some of its cells.
+LEVELS = _words(
+    """
+    high low
+    """
+)
+# "(Lowest values, ~0.11)" says it of the values there; "the lowest values are about 0.11" of some of them.
+RANKED = r"\b(?:highest|lowest) values(?=\s*[,(])"
+# Of how constant a component is.
+NEARLY = _words(
+    """
+    nearly almost essentially practically virtually basically relatively fairly largely approximately
+    """
+)
+ALL_LAYERS = r"\b(?:all|every) (?:of )?(?:the )?(?:\d+ )?(?:layers?|rows?|blocks?)\b"
 # Words about layers that are numbered: "at the very bottom (rows 0-3)", "in the middle-upper rows (15-21)".
 _PLACED = re.compile(
     r"(?:\b(?:very|bottom|top|lower|upper|middle|mid|early|late|first|last)(?:-\w+)?\s+)*(?:\b(?:section|half|part)\s+)?\(?"
     + LAYERS.pattern
 )
+_OPENING = re.compile(
+    r"^(?:(?:we|one can) (?:see|find|observe|note|notice) that|note that|notably|interestingly|overall|in particular|"
+    r"here|moreover|furthermore|however|in contrast|by contrast|meanwhile|similarly|likewise|also),?\s+"
+)
+
+
+def without_opening(text: str) -> str:
+    """A lower-case sentence without words that only lead to it, such as "we see that" or "in contrast,"."""
+    return _OPENING.sub("", text)
 
 
 def negated(text: str) -> bool:
