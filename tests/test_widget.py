@@ -32,6 +32,12 @@ def sent_state(widget):
     return widget.get_state()
 
 
+def test_its_text_says_what_it_holds_without_a_page():
+    assert repr(grid()) == "LayerGrid(2 layers x 3 components)"
+    titled = LayerGrid([[1.0, 2.0]], title="rms")
+    assert titled._repr_mimebundle_()[0]["text/plain"] == "LayerGrid(1 layer x 2 components, 'rms')"
+
+
 # The domain of the color scale.
 
 

@@ -460,6 +460,13 @@ class LayerGrid(Traits):
             position=tuple(self.position.items()),
         )
 
+    def __repr__(self) -> str:
+        """What stands where a page cannot be shown, as ``LayerGrid(28 layers x 7 components, 'rms')``."""
+        counts = zip(self._matrix.values.shape, self._axes, strict=True)
+        size = " x ".join(f"{count} {noun}{'s' * (count != 1)}" for count, noun in counts)
+        title = self._pages.caption(self.title, self._page)
+        return f"{type(self).__name__}({size}{f', {title!r}' if title else ''})"
+
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         if self.comm is None:
             if self._far:
