@@ -114,7 +114,7 @@ def test_windows_of_the_inner_grid_travel_within_the_messages_of_the_outer_one(p
 
 def test_changes_of_the_inner_page_are_checked_like_any(page, caplog):
     page.open()
-    grid = next(iter(page.grid._inners._open.values()))[0]
+    grid = next(iter(page.grid._answers._inners._open.values()))[0]
     page.say(kind="inner", id=1, content={"method": "update", "state": {"vmax": 9.0}})
     assert grid.vmax == 9
     with caplog.at_level(logging.WARNING):
@@ -180,11 +180,11 @@ def test_the_page_knows_whether_cells_can_be_opened(page):
 @pytest.mark.parametrize("farewell", ["close", "cancel"])
 def test_left_it_is_closed(page, farewell):
     page.open()
-    grid = next(iter(page.grid._inners._open.values()))[0]
+    grid = next(iter(page.grid._answers._inners._open.values()))[0]
     page.say(kind=farewell, id=1)
     assert grid._far_cells is None
     assert grid.comm is None
-    assert not page.grid._inners._open
+    assert not page.grid._answers._inners._open
     page.inner(1, **WINDOW)
     content, _ = page.wait_for(lambda content: content["kind"] == "inner")
     assert "no longer open" in content["content"]["content"]["message"]
@@ -212,19 +212,19 @@ def test_opening_that_is_stopped_meanwhile_is_answered_and_closed(page, monkeypa
 
 def test_the_oldest_gives_way_and_the_same_request_is_refused(page):
     page.open(1)
-    first = next(iter(page.grid._inners._open.values()))[0]
+    first = next(iter(page.grid._answers._inners._open.values()))[0]
     page.say(kind="open", id=1, row=0, column=0)
     again, _ = page.wait_for(lambda content: content["kind"] == "error")
     assert again["id"] == 1
     for number in range(2, MOST_OPEN + 2):
         page.open(number)
-    assert list(page.grid._inners._open) == list(range(2, MOST_OPEN + 2))
+    assert list(page.grid._answers._inners._open) == list(range(2, MOST_OPEN + 2))
     assert first._far_cells is None
 
 
 def test_an_outer_grid_that_is_closed_closes_them(page):
     page.open()
-    grid = next(iter(page.grid._inners._open.values()))[0]
+    grid = next(iter(page.grid._answers._inners._open.values()))[0]
     page.grid.close()
     assert grid._far_cells is None
 

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from layergrid.findings import Insights
     from layergrid.page.inner import Carrier
-    from layergrid.page.messages import SpectrumRequest, SummaryRequest
 
 DOMAIN_QUANTILES = (0.001, 0.999)
 """Between them lies the color domain: a few large entries must not turn all others into one color."""
@@ -153,15 +152,9 @@ class TensorGrid(LayerGrid):
     def close(self) -> None:
         """As of any grid; what was read is given back."""
         super().close()
-        self._questions.close()
+        if self._questions is not None:
+            self._questions.close()
         self._opened.close()
-
-    def _ask_tensor(self, request: SummaryRequest | SpectrumRequest) -> None:
-        self._questions.take(request)
-
-    def _cancel(self, number: int) -> None:
-        super()._cancel(number)
-        self._questions.cancel(number)
 
     def _refuse(self, what: str) -> NoReturn:
         rows, columns = self._opened.shape

@@ -1,4 +1,4 @@
-"""LayerGrid: what follows from a change, and the answers to the messages of the page."""
+"""LayerGrid: what a grid is made of, what is checked, and what follows from a change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import reprlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -25,21 +24,9 @@ from layergrid.data.cube import Coordinate
 from layergrid.data.matrix import Label, Matrix
 from layergrid.data.pages import Pages, checked_position
 from layergrid.page import bundle, outputs
-from layergrid.page.background import Background
+from layergrid.page.answers import Answers, Held
 from layergrid.page.callbacks import Callbacks
-from layergrid.page.messages import (
-    Cancel,
-    Click,
-    CloseMessage,
-    InnerMessage,
-    OpenRequest,
-    PageRequest,
-    SpectrumRequest,
-    SummaryRequest,
-    WindowRequest,
-    error_reply,
-    page_reply,
-)
+from layergrid.page.messages import OpenRequest
 from layergrid.page.packing import (
     ALL_PAGES,
     MOST_HELD_CELLS,
@@ -50,7 +37,6 @@ from layergrid.page.packing import (
     packed_selectors,
 )
 from layergrid.page.panel import Panel
-from layergrid.page.replies import Reply, answer, asked
 from layergrid.page.traits import PAGE_STATE, Traits
 from layergrid.pictures.still import still_png
 from layergrid.pictures.view import View
@@ -63,7 +49,8 @@ if TYPE_CHECKING:
     from layergrid.findings import Insights
     from layergrid.opened import TensorGrid
     from layergrid.page.far import Far
-    from layergrid.page.inner import Carrier, Inners
+    from layergrid.page.inner import Carrier
+    from layergrid.page.questions import TensorQuestions
     from layergrid.tensors.behind import Behind
 
 _log = logging.getLogger(__name__)
@@ -128,7 +115,7 @@ class LayerGrid(Traits):
     _lock: Any = nullcontext()  # until the instance has its own
     _page = 0  # index of the shown page
     _far_cells: Far | None = None
-    _inners: Inners | None = None
+    _questions: TensorQuestions | None = None
     _changed_by_grid: frozenset[str] = frozenset()
 
     def __init__(
@@ -183,6 +170,16 @@ class LayerGrid(Traits):
             show=self._show_findings,
             send=self.send,
             is_open=lambda: self.comm is not None,
+        )
+        self._answers = Answers(
+            (len(matrix.layers), len(matrix.components)),
+            len(pages),
+            held=self._held_now,
+            click=self._click,
+            open_cell=self._open_within,
+            panel=self._panel,
+            questions=self._questions,
+            send=lambda content, buffers: self.send(content, buffers),
         )
         with self._changing(*self._CHANGED_ON_TURNING):
             super().__init__(
@@ -429,9 +426,9 @@ class LayerGrid(Traits):
     def close(self) -> None:
         """End the connection to the page; shown again, the grid opens a new one."""
         super().close()
-        self._background.close()
-        if self._inners is not None:
-            self._inners.close_all()
+        if not hasattr(self, "_answers"):  # it was refused while it was made, and is being deleted
+            return
+        self._answers.close()
         if self._far_cells is not None:
             self._far_cells.close()
             self._far_cells = None
@@ -555,69 +552,15 @@ class LayerGrid(Traits):
 
     # What is answered.
 
-    @cached_property
-    def _background(self) -> Background:
-        return Background()
-
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
-        request = asked(content, self._shape, len(self._pages), self.send)
-        if request is None:
-            return
-        if isinstance(request, Click):
-            self._call(self._clicked, self._cell_at(request.row, request.column))
-        elif isinstance(request, PageRequest):
-            # Reading may take long, and messages are handled where the user's cells run, unless a host has subshells.
-            self._background.run(partial(answer, request.id, partial(self._page_reply, request), self.send))
-        elif isinstance(request, WindowRequest):
-            self._take_window(request)
-        elif isinstance(request, Cancel):
-            self._cancel(request.id)
-        elif isinstance(request, OpenRequest):
-            self._open_inner(request)
-        elif isinstance(request, InnerMessage):
-            if self._inners is not None:
-                self._inners.receive(request.id, request.content)
-        elif isinstance(request, SummaryRequest | SpectrumRequest):
-            self._ask_tensor(request)
-        elif isinstance(request, CloseMessage):
-            self._close_inner(request.id)
-        else:
-            self._panel.answer(request)
+        self._answers.take(content)
 
-    def _open_inner(self, request: OpenRequest) -> None:
-        from layergrid.page.inner import Inners
-
-        if self._inners is None:
-            self._inners = Inners(self._open_within, self.send)
-        self._inners.open(request)
-
-    def _ask_tensor(self, request: SummaryRequest | SpectrumRequest) -> None:
-        self.send(error_reply(request.id, "this grid is not that of one tensor"))
-
-    def _cancel(self, number: int) -> None:
-        if self._far_cells is not None:
-            self._far_cells.cancel(number)
-        self._close_inner(number)
-
-    def _close_inner(self, number: int) -> None:
-        if self._inners is not None:
-            self._inners.close(number)
-
-    def _page_reply(self, request: PageRequest) -> Reply:
+    def _held_now(self) -> Held:
         with self._lock:
-            pages, over = self._pages, self.scale_over
-        traits = packed_page(pages, request.page)
-        domain = pages.domain(request.page, over) if over == "all" else None
-        reply = page_reply(request, traits["_dtype"], traits["_parameters"], domain)
-        return reply, [traits["_values"], traits["_absent"]]
+            return Held(self._pages, self.scale_over, self._far_cells)
 
-    def _take_window(self, request: WindowRequest) -> None:
-        with self._lock:
-            far = self._far_cells
-        if far is None:
-            self.send(error_reply(request.id, "all cells of this grid are with the page"))
-        else:
-            far.take(request, self._background.run, self.send)
+    def _click(self, row: int, column: int) -> None:
+        self._call(self._clicked, self._cell_at(row, column))
 
     def _show_findings(self, state: dict[str, Any]) -> None:
         self._findings = state

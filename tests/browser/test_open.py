@@ -71,7 +71,7 @@ def test_a_cell_opens_by_double_click_down_to_a_weight_and_back_returns_to_the_s
     expect(inner.root).to_have_count(0)
     expect(outer.root).to_be_visible()
     expect(place(outer)).to_contain_text("layer 2")
-    notebook.wait_for_python("not grid._inners._open")
+    notebook.wait_for_python("not grid._answers._inners._open")
 
 
 def test_a_large_tensor_opens_by_key_and_its_windows_arrive(open_notebook):
@@ -118,7 +118,7 @@ def test_opening_that_takes_long_says_so_and_can_be_stopped(open_notebook):
     notebook.wait_for_python("begun.is_set()")
     opening.locator("button").click()
     expect(opening).to_be_hidden()
-    notebook.wait_for_python("not grid._inners._opening")
+    notebook.wait_for_python("not grid._answers._inners._opening")
     notebook.evaluate("go.set()")
     expect(notebook.page.locator(".layergrid-crumbs")).to_have_count(0)
     outer.root.locator(".layergrid-details .layergrid-link", has_text="open").click()
@@ -210,8 +210,10 @@ def test_a_cell_of_a_comparison_turns_between_both_tensors_and_their_difference_
     base.root.get_by_role("button", name="B \u2212 A").click()
     expect(difference.root).to_be_visible()
     expect(base.root).to_be_hidden()
-    notebook.wait_for_python("sorted(g.opened.compared.side for g, _ in grid._inners._open.values()) == [0, 2]")
+    notebook.wait_for_python(
+        "sorted(g.opened.compared.side for g, _ in grid._answers._inners._open.values()) == [0, 2]"
+    )
     difference.root.locator(".layergrid-back").click()
     expect(difference.root).to_have_count(0)
     expect(outer.root).to_be_visible()
-    notebook.wait_for_python("not grid._inners._open")
+    notebook.wait_for_python("not grid._answers._inners._open")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets.widgets.widget import _remove_buffers
 
 from layergrid.page.messages import OpenRequest, error_reply, inner_message, open_reply
+from layergrid.page.replies import Send
 
 if TYPE_CHECKING:
     from layergrid.opened import TensorGrid
@@ -19,8 +20,6 @@ MOST_OPEN = 4
 """Of one grid, in all its views; a page that was reloaded said no farewell, so the oldest one gives way."""
 
 _log = logging.getLogger(__name__)
-
-Send = Callable[[dict[str, Any], list[bytes]], None]
 
 
 class Carrier:
@@ -56,6 +55,9 @@ class Carrier:
         self._send = lambda _content, _buffers: None
 
 
+Make = Callable[[OpenRequest, Carrier], "tuple[TensorGrid, list[str]]"]
+
+
 class Inners:
     """Opens tensors when the page asks, hands messages on to them, and closes them.
 
@@ -65,7 +67,7 @@ class Inners:
     send : sends a message to the page; called from any thread
     """
 
-    def __init__(self, make: Callable[[OpenRequest, Carrier], tuple[TensorGrid, list[str]]], send: Send) -> None:
+    def __init__(self, make: Make, send: Send) -> None:
         self._make = make
         self._send = send
         self._lock = threading.Lock()
