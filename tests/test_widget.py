@@ -3,6 +3,7 @@ import json
 import logging
 import math
 import threading
+from contextvars import ContextVar, copy_context
 
 import ipywidgets
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from traitlets import TraitError
 
 from layergrid import Cell, LayerGrid
+from layergrid.page.inner import Carrier
 
 VALUES = np.arange(6.0).reshape(2, 3)  # 2 x 3, so that a swapped axis shows
 NAMES = {
@@ -522,3 +524,30 @@ def test_changes_from_two_threads_do_not_undo_each_other():
     assert failures == []
     assert made.selection == [((rounds - 1) % 50, "3")]
     assert (made.vmin, made.vmax) == (-5.0, float(rounds))
+
+
+@pytest.mark.parametrize(
+    "message", [{"method": "update", "state": {"vmin": -1.0}}, {"method": "custom", "content": {}}]
+)
+def test_what_a_grid_says_goes_out_in_the_context_in_which_its_page_was_last_heard(message):
+    shell = ContextVar("shell", default="the cell's")
+    told = {}
+
+    class Comm(Carrier):
+        def send(self, data, buffers=None):
+            told[data["state"].get("title")] = shell.get()
+
+    def page_speaks():
+        shell.set("the page's")
+        made.comm.receive(message)
+
+    made = grid(insights=False)
+    made.comm = Comm(0, lambda _content, _buffers: None)
+    made.title = "before"
+    copy_context().run(page_speaks)
+    made.title = "from a cell that runs"
+    answering = threading.Thread(target=setattr, args=(made, "title", "from another thread"))
+    answering.start()
+    answering.join()
+    assert told["before"] == "the cell's"
+    assert told["from a cell that runs"] == told["from another thread"] == "the page's"

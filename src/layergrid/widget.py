@@ -10,6 +10,7 @@ import reprlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from contextvars import Context, copy_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -116,6 +117,7 @@ class LayerGrid(Traits):
     _page = 0  # index of the shown page
     _far_cells: Far | None = None
     _questions: TensorQuestions | None = None
+    _heard_in: Context | None = None  # of the last message of the page
     _changed_by_grid: frozenset[str] = frozenset()
 
     def __init__(
@@ -553,7 +555,19 @@ class LayerGrid(Traits):
     # What is answered.
 
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        self._heard_in = copy_context()
         self._answers.take(content)
+
+    def _send(self, msg: Any, buffers: Any = None) -> None:
+        """Say it where the page was last heard, whichever thread it comes from.
+
+        ipykernel 7.4 delivers what a page says to where it was last spoken to from. Of what a running cell sends, or
+        a thread that answers while it runs, that would be the cell, and the page were not heard until it ends.
+        """
+        if self._heard_in is None:
+            super()._send(msg, buffers)
+        else:
+            self._heard_in.copy().run(super()._send, msg, buffers)
 
     def _held_now(self) -> Held:
         with self._lock:
@@ -575,6 +589,7 @@ class LayerGrid(Traits):
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take over what the page has set; what makes no sense is refused with one logged line, and taken back."""
+        self._heard_in = copy_context()
         wanted = {name: value for name, value in sync_data.items() if name in self._FROM_PAGE}
         every = {"layers": self._matrix.layers, "components": self._matrix.components}
         for name in every.keys() & wanted.keys():

@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from .large import click_and_compare, click_beside, expect_fitted, expect_no_hole, expect_value, zoom_to_one_cell
+from .patience import eventually
 
 MAKE = """
 import threading
@@ -14,9 +15,12 @@ from layergrid.page.far import Far
 r, c = np.arange(2200, dtype=np.float32)[:, None], np.arange(2000, dtype=np.float32)[None, :]
 values = np.sin(r / 300) * np.cos(c / 500) + (r * 7919 + c * 104729) % 101 / 200
 answer, begun, go = Far._reply, threading.Event(), threading.Event()
-clicked = []
-grid = lg.LayerGrid(values, browser_cells=1000)
-grid.on_click(lambda cell: clicked.append((cell.layer, cell.component, cell.value)))
+clicked, threads = [], []
+def heard(grid):
+    grid.on_click(lambda cell: clicked.append((cell.layer, cell.component, cell.value)))
+    grid.on_click(lambda cell: threads.append(threading.current_thread() is threading.main_thread()))
+    return grid
+grid = heard(lg.LayerGrid(values, browser_cells=1000))
 """
 DAMAGED = """
 def damaged(self, request, stop):
@@ -54,15 +58,45 @@ def show(open_notebook, extra="", *more):
     return notebook, notebook.grid(0).wait_until_drawn()
 
 
+def start_once_heard_beside_cells(notebook, grid):
+    """Run cell 1 once the page is heard on a thread of its own, which the host makes when it meets the first grid.
+
+    What the page says before is heard where cells run, and waits while one does.
+    """
+
+    def heard_beside_cells():
+        click_beside(grid)
+        notebook.wait_for_python("threads")
+        assert not notebook.evaluate("threads.pop()"), "the page is heard where the cells run"
+
+    eventually(heard_beside_cells)
+    notebook.evaluate("None", after="clicked.clear()")
+    notebook.start(1)
+    notebook.page.wait_for_function("jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'")
+
+
 def test_cells_arrive_while_a_cell_of_the_notebook_runs(open_notebook):
     # The running cell ends with the click, which thus reached Python meanwhile, as did the windows before it.
     notebook, grid = show(open_notebook, "", "grid.on_click(lambda cell: go.set())\nassert go.wait()")
-    expect(grid.root.locator(".layergrid-legend")).to_contain_text("overview's blocks")
-    notebook.start(1)
-    notebook.page.wait_for_function("jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'")
+    start_once_heard_beside_cells(notebook, grid)
     zoom_to_one_cell(grid)
     click_and_compare(notebook, grid)
     assert notebook.evaluate("go.is_set()")
+
+
+def test_the_page_is_heard_while_a_cell_runs_that_sends_it_other_values_all_the_time(open_notebook):
+    training = """
+grid.on_click(lambda cell: go.set())
+for step in range(1_000_000):
+    grid.update(values[:40, :7] * (-1) ** step)
+    if go.wait(0.02):
+        break
+"""
+    notebook, grid = show(open_notebook, "grid = heard(lg.LayerGrid(values[:40, :7]))", training)
+    start_once_heard_beside_cells(notebook, grid)
+    grid.expect_other_pixels(grid.pixels())
+    click_beside(grid)
+    notebook.wait_for_python("go.is_set() and step < 999_999")
 
 
 def test_a_damaged_answer_is_said_and_asked_for_again_on_request(open_notebook):
