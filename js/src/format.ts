@@ -2,7 +2,7 @@
 import { format, precisionFixed } from "d3-format";
 import type { Aggregate } from "./windows.ts";
 
-const MINUS = "\u2212";
+export const MINUS = "\u2212";
 const MANY_TIMES = 200;
 
 /**

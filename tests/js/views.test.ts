@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { figureMaker } from "../../js/src/figure.ts";
-import { movedLimit } from "../../js/src/view/colorbar.ts";
 import { chipOrder } from "../../js/src/view/components.ts";
 import { census } from "../../js/src/view/legend.ts";
 import { resetLimits, robustLimits, symmetricLimits } from "../../js/src/view/toolbar.ts";
@@ -9,13 +8,6 @@ import { bytesOf, stateOf } from "./fake.ts";
 
 const figureOf = (changes = {}) =>
   figureMaker()(stateOf(changes), null, { width: 300, height: 100, ratio: 1 });
-
-test("low and high stop at each other; the center goes anywhere", () => {
-  const domain = { low: 0, high: 10, center: 5 };
-  assert.deepEqual(movedLimit(domain, "low", 12), { vmin: 10 });
-  assert.deepEqual(movedLimit(domain, "high", -3), { vmax: 0 });
-  assert.deepEqual(movedLimit(domain, "center", 99), { center: 99 });
-});
 
 test("hidden components keep their place among their neighbours", () => {
   assert.deepEqual(chipOrder(4, [0, 3]), [0, 1, 2, 3]);

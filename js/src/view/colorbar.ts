@@ -2,6 +2,7 @@
 import { element, setAttributes, sizeCanvas, svg, toggle } from "../dom.ts";
 import type { Figure } from "../figure.ts";
 import { numberFormat, tickFormat } from "../format.ts";
+import { type End, movedLimit } from "../limits.ts";
 import { paletteIndex } from "../raster.ts";
 import { BAR_WIDTH, HISTOGRAM_WIDTH } from "../room.ts";
 import type { Scale } from "../scale.ts";
@@ -9,9 +10,7 @@ import { histogram } from "../statistics.ts";
 import { scaleTicks } from "../ticks.ts";
 import type { Changes } from "../traits.ts";
 
-type End = "low" | "center" | "high";
 const ENDS: readonly End[] = ["low", "center", "high"];
-const TRAIT = { low: "vmin", center: "center", high: "vmax" } as const;
 
 const BIN_HEIGHT = 4;
 const TICK_ROOM = 60;
@@ -31,13 +30,6 @@ export interface Colorbar {
 interface Axis {
   readonly low: number;
   readonly high: number;
-}
-
-/** Limits with one of them moved; low and high stop at each other, the center goes where it will. */
-export function movedLimit(domain: Readonly<Record<End, number>>, end: End, value: number): Changes {
-  const stopped =
-    end === "low" ? Math.min(value, domain.high) : end === "high" ? Math.max(value, domain.low) : value;
-  return { [TRAIT[end]]: stopped };
 }
 
 export function createColorbar(change: (changes: Changes) => void): Colorbar {
@@ -78,7 +70,7 @@ export function createColorbar(change: (changes: Changes) => void): Colorbar {
     const { low, high } = axis();
     return atShare(figure!.scale, low, high, 1 - (clientY - box.top) / box.height);
   };
-  const move = (end: End, value: number) => change(movedLimit(figure!.scale.domain, end, value));
+  const move = (end: End, value: number) => change(movedLimit(end, value, figure!.scale.domain));
 
   const onPointerDown = (event: PointerEvent) => {
     if (event.button !== 0 || figure === null) return;

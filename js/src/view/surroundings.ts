@@ -127,6 +127,7 @@ export function createSurroundings(setting: Setting): Surroundings {
     copySelection: (format) => {
       if (figure !== null) copyText(selectedText(figure, format));
     },
+    say,
     save: (format) => {
       if (figure === null) return;
       if (format === "csv") downloadTable(figure);

@@ -3,14 +3,13 @@ import { COLORMAPS } from "../colormap.ts";
 import { button, element, menu, setText, toggle } from "../dom.ts";
 import type { Figure } from "../figure.ts";
 import { blockText, counted, numberFormat } from "../format.ts";
-import { fittingLimits } from "../limits.ts";
+import { type End, fittingLimits, typedLimit } from "../limits.ts";
 import { fittedDomain } from "../pages.ts";
 import { COPY_FORMATS, type CopyFormat } from "../save.ts";
 import { SCALE_KINDS, type ScaleKind } from "../scale.ts";
 import { quantile } from "../statistics.ts";
 import type { Changes } from "../traits.ts";
 import { AGGREGATES, type Aggregate } from "../windows.ts";
-import { movedLimit } from "./colorbar.ts";
 
 const LEVEL_CHOICES = [0, 3, 5, 7, 9, 12];
 const ROBUST = [0.02, 0.98] as const;
@@ -30,6 +29,8 @@ export interface ToolbarActions {
   showAllLayers(): void;
   copySelection(format: CopyFormat): void;
   save(format: "png" | "csv"): void;
+  /** Say something below the grid; nothing any more where it is empty. */
+  say(text: string): void;
 }
 
 export function createToolbar(actions: ToolbarActions): Toolbar {
@@ -66,9 +67,7 @@ export function createToolbar(actions: ToolbarActions): Toolbar {
     "click",
     withFigure(({ state }) => actions.change({ reverse: !state.reverse })),
   );
-  const fields = (["low", "center", "high"] as const).map((end) =>
-    limitField(end, () => figure, actions.change),
-  );
+  const fields = (["low", "center", "high"] as const).map((end) => limitField(end, () => figure, actions));
 
   const robust = button(
     "layergrid-link",
@@ -215,9 +214,9 @@ function selectOrAdd(select: HTMLSelectElement, value: string): void {
 }
 
 function limitField(
-  end: "low" | "center" | "high",
+  end: End,
   current: () => Figure | null,
-  change: (changes: Changes) => void,
+  { change, say }: Pick<ToolbarActions, "change" | "say">,
 ) {
   const input = element("input", "layergrid-number", {
     type: "text",
@@ -232,9 +231,10 @@ function limitField(
   const commit = () => {
     const figure = current();
     if (figure === null || input.value === text) return;
-    const value = Number(input.value.trim().replace("\u2212", "-"));
-    if (input.value.trim() === "" || !Number.isFinite(value)) input.value = text;
-    else change(movedLimit(figure.scale.domain, end, value));
+    const wanted = typedLimit(end, input.value, figure.scale.domain);
+    if (typeof wanted !== "string") change(wanted);
+    else input.value = text;
+    say(typeof wanted === "string" ? wanted : "");
   };
   input.addEventListener("change", commit);
   input.addEventListener("keydown", (event) => {
