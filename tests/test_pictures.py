@@ -98,6 +98,28 @@ def test_a_block_with_one_nan_shows_it():
     assert has_color(decoded(still(LayerGrid(values))), (150, 150, 150))
 
 
+@pytest.mark.parametrize(("rows", "cmap"), [(12, "viridis"), (80, "viridis"), (80, "blue-white-orange")])
+def test_a_zero_is_dotted_in_large_and_small_cells_on_dark_and_light_colors(rows, cmap):
+    def around_the_zero(value):
+        values = np.ones((rows, 7))
+        values[rows // 2, 3] = value
+        return decoded(still(LayerGrid(values, vmin=0.0, vmax=2.0, center=0.0, cmap=cmap)))[40:300, 60:500]
+
+    zero, tiny = around_the_zero(0.0), around_the_zero(1e-30)
+    differ = np.argwhere((zero != tiny).any(axis=-1))
+    assert len(differ) == (9 if rows == 12 else 1)
+    contrast = np.abs(zero.astype(int) - tiny)[tuple(differ[0])]
+    assert contrast.max() > 100
+
+
+def test_a_view_without_the_absent_cells_says_nothing_of_them():
+    part = np.ma.array([[1.0, 2.0]], mask=[[False, True]])
+    grid = LayerGrid(part, components=["a", "b"], vmin=0.0, vmax=3.0)
+    grid.components = ["a"]
+    alone = LayerGrid([[1.0]], components=["a"], vmin=0.0, vmax=3.0, center=grid.center)
+    np.testing.assert_array_equal(decoded(still(grid)), decoded(still(alone)))
+
+
 def test_a_grid_without_finite_values_still_has_a_picture():
     assert has_color(decoded(still(LayerGrid(np.full((3, 3), np.nan)))), (150, 150, 150))
 

@@ -28,6 +28,8 @@ _GAP = 8
 _MARGIN = 12
 _LINE = 18
 _SMALLEST_MARKED = 7
+_SMALLEST_DOTTED = 3
+_DARK = 110  # luma below which a dot is light
 _MOST_CELLS = 3600  # noise takes about a byte a cell
 
 # The palette: the colors of the scale, then the special cases, paper, rules and inks.
@@ -190,13 +192,22 @@ def _draw(part: Matrix, cells: _Cells, view: View) -> np.ndarray:
     return canvas
 
 
+def _smallest_side(cells: _Cells) -> int:
+    """Pixels of a painted cell, of its width or its height."""
+    return min(cells.height // len(cells.values), int(np.count_nonzero(cells.column_of_pixel == 0)))
+
+
 def _mark_special(plot: np.ndarray, fromtop: np.ndarray, cells: _Cells, row_edges: np.ndarray, view: View) -> None:
     """A dot in cells that are zero, hatching in those that are NaN, where there is room."""
-    columns = cells.column_of_pixel
-    if cells.block != (1, 1) or row_edges[1] < _SMALLEST_MARKED or np.count_nonzero(columns == 0) < _SMALLEST_MARKED:
+    side = _smallest_side(cells)
+    if cells.block != (1, 1) or side < _SMALLEST_DOTTED:
         return
+    columns = cells.column_of_pixel
     values = cells.values[::-1] if view.origin == "lower" else cells.values
-    for row, column in np.argwhere((values == 0) | (fromtop == _NAN)).tolist():
+    is_dark = _palette(view.cmap, view.reverse, view.levels) @ (0.299, 0.587, 0.114) < _DARK
+    reach = 1 if side >= _SMALLEST_MARKED else 0  # of a dot beyond its middle
+    marked = (values == 0) | (fromtop == _NAN if side >= _SMALLEST_MARKED else False)
+    for row, column in np.argwhere(marked).tolist():
         top, bottom = row_edges[row], row_edges[row + 1]
         pixels = np.flatnonzero(columns == column)
         box = plot[top:bottom, pixels[0] : pixels[-1] + 1]
@@ -205,7 +216,8 @@ def _mark_special(plot: np.ndarray, fromtop: np.ndarray, cells: _Cells, row_edge
             box[(x + y) % 5 == 0] = _INK + GRAYS
         else:
             y, x = box.shape[0] // 2, box.shape[1] // 2
-            box[y - 1 : y + 2, x - 1 : x + 2] = _INK + GRAYS
+            ink = _PAPER if is_dark[fromtop[row, column]] else _INK + GRAYS
+            box[y - reach : y + reach + 1, x - reach : x + reach + 1] = ink
 
 
 def _legend(indices: np.ndarray, cells: _Cells, part: Matrix) -> list[tuple[int | None, str]]:
@@ -222,13 +234,14 @@ def _legend(indices: np.ndarray, cells: _Cells, part: Matrix) -> list[tuple[int 
         count = int(np.count_nonzero(indices == index))
         if count:
             lines.append((index, f"{name} ({count})"))
-    if part.absent is not None:
+    if part.absent is not None and part.absent.any():
         lines.append((_PAPER, f"absent ({int(part.absent.sum())})"))
     if cells.block != (1, 1):
         rows, columns = cells.block
         lines.append((None, f"each color is the mean of {_counted(rows, 'layer')} × {_counted(columns, 'component')}"))
     elif (zeros := int(np.count_nonzero(part.values == 0))) > 0:
-        lines.append((None, f"dot: zero ({zeros})"))
+        small = _smallest_side(cells) < _SMALLEST_DOTTED
+        lines.append((None, f"zero ({zeros}), too small to be marked" if small else f"dot: zero ({zeros})"))
     return lines
 
 
