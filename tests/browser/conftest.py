@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +34,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where a journey fails, its report says how each page stood."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for at, log in enumerate(getattr(item, "funcargs", {}).get("watched", [])):
+            report.sections.append((f"page {at}", log.report(SHOTS / f"failed_{item.name}_{at}.png")))
+    return report
 
 
 @pytest.fixture(scope="session")

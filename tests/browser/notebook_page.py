@@ -13,6 +13,7 @@ import nbformat
 import numpy as np
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Locator, Page, Request
+from playwright.sync_api import Error as PlaywrightError
 
 from .expected import assert_color
 from .patience import WAIT_MS, eventually
@@ -78,6 +79,17 @@ _PLACE = """(cell) => {
     box: { x: x - picture.x, y: y - picture.y, width, height, of: picture.width },
   };
 }"""
+# The state of the kernel, and the text of each grid and of each output that is an error.
+_STANDS = """() => {
+  const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
+  const shown = document.querySelectorAll(".layergrid, .jp-RenderedText[data-mime-type$=stderr]");
+  return [
+    `kernel: ${kernel ? `${kernel.status}, ${kernel.connectionStatus}` : "none"}; tab: ${document.visibilityState}`,
+    ...[...shown].map((node) => `${node.className}: ${node.innerText.replace(/\\s*\\n\\s*/g, " | ")}`),
+  ];
+}"""
+LAST_LINES = 30
+REPORT_MS = 10_000
 # What JupyterLab and ipywidgets say where a message has no kernel to go to.
 _KERNEL_GONE = r"api/kernels/.* 404|Kernel is disposed|Canceled|Cannot send|Could not send widget sync message"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -96,6 +108,8 @@ class PageLog:
     """What went wrong in a page: errors thrown or logged, and requests that left this machine."""
 
     def __init__(self, page: Page) -> None:
+        self._page = page
+        self._console: list[str] = []
         self.problems: list[str] = []
         self._expected: list[re.Pattern[str]] = []
         page.on("pageerror", lambda error: self.problems.append(f"thrown: {error}"))
@@ -109,7 +123,19 @@ class PageLog:
     def unexpected(self) -> list[str]:
         return [text for text in self.problems if not any(found.search(text) for found in self._expected)]
 
+    def report(self, picture: Path) -> str:
+        """How the page stands, for whoever reads why a journey failed; a picture of it goes to a file."""
+        said = [*self.problems, *self._console[-LAST_LINES:]]
+        try:
+            picture.parent.mkdir(exist_ok=True)
+            self._page.screenshot(path=picture, timeout=REPORT_MS)
+            stands = self._page.evaluate(_STANDS)
+        except PlaywrightError as error:
+            stands = [f"the page does not answer: {error.message}"]
+        return "\n".join([f"{self._page.url} (picture: {picture})", *stands, *said])
+
     def _hear(self, message: ConsoleMessage) -> None:
+        self._console.append(f"{message.type}: {message.text}")
         if message.type == "error":
             self.problems.append(f"console: {message.text} ({message.location.get('url', '')})")
 
