@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import threading
 
 import ml_dtypes
@@ -21,6 +22,7 @@ from layergrid.tensor import as_tensor
 from layergrid.tensors import spectrum as tensor_spectrum
 from layergrid.tensors import summary as tensor_summary
 from layergrid.tensors.divisions import Division, divisions
+from layergrid.tensors.eigenvalues import symmetric_eigenvalues
 from layergrid.tensors.opening import Difference, OpenTensor, open_cell, open_tensor
 from layergrid.tensors.summary import BINS, LARGEST, QUANTILES, Entry, summarize
 
@@ -135,6 +137,33 @@ def test_singular_values_are_those_of_numpy(shape, scale):
     np.testing.assert_allclose(found, expected, atol=1e-7 * expected[0], rtol=1e-9)
     assert shares == sorted(shares)
     assert shares[-1] == 1
+
+
+@pytest.mark.parametrize("with_scipy", [True, False])
+@pytest.mark.parametrize("size", [1, 2, 47, 48, 49, 200])
+def test_eigenvalues_are_those_of_numpy_with_scipy_and_without(size, with_scipy, monkeypatch):
+    if not with_scipy:
+        monkeypatch.setitem(sys.modules, "scipy.linalg", None)
+    half = np.random.default_rng(size).standard_normal((size, size))
+    for matrix in (half + half.T, np.diag(np.arange(size, dtype=float)), np.ones((size, size))):
+        expected = np.linalg.eigvalsh(matrix)
+        shares = []
+        found = symmetric_eigenvalues(matrix.copy(), shares.append)
+        np.testing.assert_allclose(found, expected, atol=1e-13 * size * np.abs(matrix).max())
+        assert shares == sorted(shares)
+        assert shares[-1] == 1
+
+
+def test_eigenvalues_can_be_given_up_from_column_to_column():
+    def enough(share):
+        if share > 0.5:
+            raise Stopped("enough")
+        seen.append(share)
+
+    seen = []
+    with pytest.raises(Stopped):
+        symmetric_eigenvalues(np.eye(30), enough)
+    assert 3 < len(seen) < 10
 
 
 def test_a_matrix_with_nan_has_no_singular_values():

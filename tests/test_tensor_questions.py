@@ -46,11 +46,13 @@ class Held:
     def __init__(self, matrix):
         self._matrix = readable(matrix)
         self.begun, self.go = threading.Event(), threading.Event()
+        self.reads = 0
 
     def __getattr__(self, name):
         return getattr(self._matrix, name)
 
     def read(self, rows, columns):
+        self.reads += 1
         self.begun.set()
         assert self.go.wait(30)
         return self._matrix.read(rows, columns)
@@ -140,6 +142,34 @@ def test_questions_beyond_the_most_at_once_and_repeated_ones_are_refused():
     questions.cancel(12345)  # of nobody
     matrix.go.set()
     assert heard.reply(MOST_AT_ONCE - 1)[0]["kind"] == "spectrum"
+
+
+def test_who_asks_what_is_being_computed_waits_for_the_same_answer():
+    heard, matrix = Heard(), Held(MATRIX)
+    questions = TensorQuestions(matrix, heard)
+    questions.take(SpectrumRequest(1))
+    assert matrix.begun.wait(30)
+    questions.take(SpectrumRequest(2))
+    questions.take(SpectrumRequest(3))
+    questions.cancel(1)
+    assert "stopped" in heard.reply(1)[0]["message"]  # at once, though others still wait
+    matrix.go.set()
+    assert heard.reply(2)[1] == heard.reply(3)[1]
+    assert heard.reply(3)[0]["kind"] == "spectrum"
+    assert len([content for content, _ in heard.all if content["kind"] == "spectrum"]) == 2
+    assert matrix.reads == 1
+
+
+def test_once_all_have_given_up_a_question_is_begun_anew():
+    heard, matrix = Heard(), Held(MATRIX)
+    questions = TensorQuestions(matrix, heard)
+    questions.take(SpectrumRequest(1))
+    assert matrix.begun.wait(30)
+    questions.cancel(1)
+    questions.take(SpectrumRequest(2))
+    matrix.go.set()
+    assert heard.reply(2)[0]["kind"] == "spectrum"
+    assert [content["kind"] for content, _ in heard.all if content["id"] == 1] == ["error"]
 
 
 def test_what_reading_raises_is_said():

@@ -11,12 +11,14 @@ import numpy as np
 
 from layergrid.readable import Readable, Stopped, parts
 from layergrid.tensor import widen
+from layergrid.tensors.eigenvalues import symmetric_eigenvalues
 
 LONGEST_SIDE = 1 << 14
 """Of the shorter side: the Gram matrix takes 2 GB then, and its eigenvalues hours."""
 
 _PANEL = 1 << 20  # entries, as float64
-_GRAM_SHARE = 0.6  # of the time, as a rule; the eigenvalues take the rest
+# Time that the eigenvalues take, as long as the Gram matrix of so many times as many columns as rows.
+_EIGENVALUES_AS_LONG_AS = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +66,7 @@ def singular_values(
 
     Parameters
     ----------
-    stop : set it to give up; heeded between panels, and not while the eigenvalues are computed
+    stop : set it to give up; heeded between panels of both steps, but see `symmetric_eigenvalues`
     progress : called with the share that is done, from 0 to 1
 
     Returns
@@ -88,21 +90,23 @@ def singular_values(
     short, long = min(rows, columns), max(rows, columns)
     gram = np.zeros((short, short))
     step = max(1, _PANEL // short)
-    for start in range(0, long, step):
+    gram_share = long / (long + _EIGENVALUES_AS_LONG_AS * short)
+
+    def report(share: float) -> None:
         _check(stop)
+        if progress is not None:
+            progress(share)
+
+    for start in range(0, long, step):
         panel = slice(start, min(start + step, long))
         part = (slice(0, rows), panel) if rows <= columns else (panel, slice(0, columns))
         values = np.ldexp(widen(matrix.read(*part), matrix.dtype).astype(np.float64), -exponent)
         with np.errstate(invalid="ignore", over="ignore"):
             gram += values @ values.T if rows <= columns else values.T @ values
-        if progress is not None:
-            progress(_GRAM_SHARE * panel.stop / long)
+        report(gram_share * panel.stop / long)
     if not np.isfinite(gram).all():
         return np.full(short, np.nan)
-    found = np.linalg.eigvalsh(gram)[::-1]
-    _check(stop)
-    if progress is not None:
-        progress(1.0)
+    found = symmetric_eigenvalues(gram, lambda share: report(gram_share + (1 - gram_share) * share))[::-1]
     singular: np.ndarray = np.ldexp(np.sqrt(np.maximum(found, 0.0)), exponent)
     return singular
 
