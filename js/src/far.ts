@@ -15,6 +15,8 @@ const TILE_ROWS = 512;
 const TILE_COLUMNS = 1024;
 const MOST_KEPT_BYTES = 64_000_000;
 const PATIENCE_MS = 5000;
+/** A level that is in view no longer than this, as while zooming, is not asked for: it would come when it is gone. */
+export const REST_MS = 80;
 const DAMAGED = "the reply is damaged";
 const OVERVIEW = "Coarse colors are those of the overview.";
 export const GONE = `The kernel has not sent these cells yet: it is busy, or gone. ${OVERVIEW}`;
@@ -69,6 +71,8 @@ export function createFar(
   let keptBytes = 0;
   let arrived = 0;
   let missing: Tile[] = []; // of the window in view
+  let looked = ""; // at this level
+  let rest: ReturnType<typeof setTimeout> | undefined;
   let trouble = "";
 
   const blocksAlong = ({ rowFactor, columnFactor }: Level) => ({
@@ -93,14 +97,23 @@ export function createFar(
       keptBytes -= values.byteLength;
     }
   };
+  const keyOf = ({ rowFactor, columnFactor, aggregate, center }: Level) =>
+    `${rowFactor} ${columnFactor} ${aggregate} ${center}`;
   const tileOf = (level: Level, row: number, column: number): Tile => {
-    const { rowFactor, columnFactor, aggregate, center } = level;
-    return {
-      key: `${rowFactor} ${columnFactor} ${aggregate} ${center} ${row} ${column}`,
-      level,
-      row,
-      column,
-    };
+    return { key: `${keyOf(level)} ${row} ${column}`, level, row, column };
+  };
+  /** Ask for what is missing; where another level than before was looked at, once the view rests on this one. */
+  const wantMissing = (level: string) => {
+    const passing = looked !== "" && looked !== level;
+    looked = level;
+    if (passing) {
+      clearTimeout(rest);
+      queue.want([]);
+      rest = setTimeout(() => {
+        rest = undefined;
+        queue.want(missing);
+      }, REST_MS);
+    } else if (rest === undefined) queue.want(missing);
   };
 
   const queue = createQueue<Tile, PaintedCells>(
@@ -169,7 +182,7 @@ export function createFar(
           kept.set(tile.key, cells);
           overlay(made, blocks, cells, row, column);
         }
-      queue.want(missing);
+      wantMissing(keyOf(level));
       return made;
     },
     at(row, column) {
@@ -191,6 +204,9 @@ export function createFar(
       queue.want(missing);
     },
     cancel() {},
-    stop: queue.stop,
+    stop() {
+      clearTimeout(rest);
+      queue.stop();
+    },
   };
 }

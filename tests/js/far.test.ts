@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import { createFar, type FarActions, type WindowQuestion } from "../../js/src/far.ts";
+import { createFar, type FarActions, REST_MS, type WindowQuestion } from "../../js/src/far.ts";
 import { createLoading } from "../../js/src/loading.ts";
 import { SECOND_TRY_MS } from "../../js/src/queue.ts";
 import type { PaintedCells } from "../../js/src/raster.ts";
@@ -114,6 +114,33 @@ test("a refused, a damaged and a missing reply are told in words, and the overvi
   assert.match(far.trouble(), /busy, or gone/);
   assert.ok(view(0).values.every(Number.isFinite));
   far.stop();
+  mock.timers.reset();
+});
+
+test("levels that the view passes are not asked for, but the one it rests on", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const kernel = kernelOf(64, 64);
+  const far = createFar(kernel.cells, 0, kernel.actions);
+  far.look(kernel.overview(16));
+  const view = (factor: number) =>
+    far.window({ top: 0, bottom: 4, left: 0, right: 4 }, factor, factor, "max", 0);
+  view(8); // the first one is asked for at once
+  for (const factor of [4, 2, 1, 2]) {
+    view(factor);
+    mock.timers.tick(REST_MS - 1);
+    view(factor);
+  }
+  assert.deepEqual(
+    kernel.asked.map(({ rowFactor }) => rowFactor),
+    [8],
+  );
+  assert.equal(kernel.givenUp().length, 1);
+  mock.timers.tick(1);
+  assert.equal(kernel.asked[1]!.rowFactor, 2);
+  view(1);
+  far.stop();
+  mock.timers.tick(REST_MS);
+  assert.equal(kernel.asked.length, 2);
   mock.timers.reset();
 });
 
