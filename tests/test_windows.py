@@ -136,7 +136,7 @@ def test_the_extreme_is_as_far_as_float64_can_tell():
 
 def test_an_unknown_aggregate_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="unknown aggregate 'median'; known: mean, min, max, extreme"):
-        Blocks(*np.zeros((3, 1, 1))).aggregate("median")
+        Blocks({}).aggregate("median")
 
 
 def test_a_window_touches_the_blocks_that_its_edges_cut():

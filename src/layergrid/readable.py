@@ -12,8 +12,8 @@ import numpy as np
 
 from layergrid.tensor import STORAGE, Room, Tensor, as_tensor
 
-PIECE = 1 << 18
-"""Cells read at a time where more are needed: half a megabyte to two. More at once go through slower caches."""
+PIECE = 1 << 19
+"""Cells read at a time where more are needed: a megabyte to four. More at once go through slower caches."""
 
 # Bytes that are read in the time that a further call takes: rows are read whole where less lies between the parts.
 _GAP_BYTES = 1 << 15

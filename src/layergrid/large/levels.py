@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from layergrid.large.windows import Blocks, level_factor, reduce_blocks
+from layergrid.large.windows import PLANES, Blocks, Plane, level_factor, reduce_blocks
 
 OVERVIEW = 1024
 """Longest side of an overview, in blocks."""
@@ -168,12 +168,14 @@ class Levels:
         """The level that a wanted one is made of with the least work; None where that is the cells."""
         return _coarsest(list(self._blocks), wanted)
 
-    def reduced(self, source: Level, wanted: Level, rows: slice, columns: slice) -> Blocks:
+    def reduced(
+        self, source: Level, wanted: Level, rows: slice, columns: slice, planes: Iterable[Plane] = PLANES
+    ) -> Blocks:
         """Blocks `rows` x `columns` of a wanted level, made of a finer one."""
         height, width = source.shape(self.cells)
         tall, wide = wanted.row_factor // source.row_factor, wanted.column_factor // source.column_factor
         bottom, right = min(rows.stop * tall, height), min(columns.stop * wide, width)
-        part = self[source][slice(rows.start * tall, bottom), slice(columns.start * wide, right)]
+        part = self[source].only(planes)[rows.start * tall : bottom, columns.start * wide : right]
         if tall == wide == 1:
             return part
         last_row = last_share(self.cells[0], source.row_factor) if bottom == height else 1.0
@@ -183,11 +185,11 @@ class Levels:
     def _at(self, level: Level, offset: int) -> Blocks:
         shape = level.shape(self.cells)
         count = shape[0] * shape[1]
-        planes = np.frombuffer(self.buffer, self.dtype, 3 * count, offset).reshape(3, *shape)
+        planes = np.frombuffer(self.buffer, self.dtype, len(PLANES) * count, offset).reshape(-1, *shape)
         counts = None
         if self._counted:
             counts = np.frombuffer(self.buffer, np.int32, count, offset + planes.nbytes).reshape(shape)
-        return Blocks(planes[0], planes[1], planes[2], counts)
+        return Blocks(dict(zip(PLANES, planes, strict=True)), counts)
 
 
 def _anonymous(size_bytes: int) -> mmap.mmap:
@@ -207,7 +209,7 @@ def levels_bytes(cells: tuple[int, int], levels: Sequence[Level], dtype: Any, co
 
 def block_bytes(dtype: Any, counted: bool) -> int:
     """Bytes of all aggregates of one block."""
-    return 3 * int(np.dtype(dtype).itemsize) + (4 if counted else 0)
+    return len(PLANES) * int(np.dtype(dtype).itemsize) + (4 if counted else 0)
 
 
 def last_share(cells: int, factor: int) -> float:

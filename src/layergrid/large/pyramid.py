@@ -10,7 +10,7 @@ import logging
 import math
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,16 @@ import numpy as np
 from layergrid.large.kept_levels import KeptLevels
 from layergrid.large.levels import Level, Levels, Plan, block_bytes, last_share, levels_bytes, plan_levels
 from layergrid.large.sharing import side_by_side
-from layergrid.large.windows import Blocks, Window, empty_blocks, reduce_blocks, reduce_cells
+from layergrid.large.windows import (
+    Blocks,
+    Plane,
+    Window,
+    empty_blocks,
+    planes_of,
+    reduce_blocks,
+    reduce_cells,
+    single_cells,
+)
 from layergrid.readable import PIECE, Readable, Stopped, parts, readable
 from layergrid.tensor import widen
 
@@ -178,9 +187,9 @@ class Pyramid:
         level = Level(stored.row_factor, stored.column_factor)
         source = self._source_of(level, rows, columns, stop)
         if source is None:
-            blocks = self._read(level, rows, columns, stop)
+            blocks = self._read(level, rows, columns, planes_of(aggregate), stop)
         else:
-            blocks = self._build.levels.reduced(source, level, rows, columns)
+            blocks = self._build.levels.reduced(source, level, rows, columns, planes_of(aggregate))
         return self._shown(blocks, stored, aggregate, center)
 
     def close(self) -> None:
@@ -206,12 +215,13 @@ class Pyramid:
                 raise Stopped("the window is no longer wanted")
         return source
 
-    def _read(self, level: Level, rows: slice, columns: slice, stop: threading.Event | None) -> Blocks:
+    def _read(
+        self, level: Level, rows: slice, columns: slice, planes: Iterable[Plane], stop: threading.Event | None
+    ) -> Blocks:
         """Blocks made of the cells themselves."""
         cells = self._source.shape
-        made = empty_blocks(
-            (rows.stop - rows.start, columns.stop - columns.start), self._build.levels.dtype, self._absent is not None
-        )
+        shape = (rows.stop - rows.start, columns.stop - columns.start)
+        made = empty_blocks(shape, self._build.levels.dtype, self._absent is not None, planes)
         across = slice(columns.start * level.column_factor, min(columns.stop * level.column_factor, cells[1]))
         down = slice(rows.start * level.row_factor, min(rows.stop * level.row_factor, cells[0]))
 
@@ -322,10 +332,8 @@ class _Build:
         blocks = self.levels[self._plan.overview]
         read = self._read.copy()
         if not read.all():
-            mean, low, high = (
-                np.where(read[:, None], plane, np.nan) for plane in (blocks.mean, blocks.min, blocks.max)
-            )
-            blocks = Blocks(mean, low, high, blocks.counts)
+            planes = {name: np.where(read[:, None], plane, np.nan) for name, plane in blocks.planes.items()}
+            blocks = Blocks(planes, blocks.counts)
         return blocks, read
 
     def close(self) -> None:
@@ -374,6 +382,14 @@ class _Build:
 
     def _reduce_cells(self, rows: slice, columns: slice) -> None:
         codes = self._source.read(rows, columns)
+        # Read in one piece, reduced in several that leave little in between: new memory costs more than sums.
+        multiple = max(level.column_factor for level in self._plan.from_cells)
+        width = max(1, PIECE // (len(codes) * multiple)) * multiple
+        for left in range(columns.start, columns.stop, width):
+            part = slice(left, min(left + width, columns.stop))
+            self._reduce_codes(codes[:, part.start - columns.start : part.stop - columns.start], rows, part)
+
+    def _reduce_codes(self, codes: np.ndarray, rows: slice, columns: slice) -> None:
         gone = None if self._absent is None else self._absent[rows, columns]
         wanted = {
             level: self.levels[level][_blocks_of(rows, level.row_factor), _blocks_of(columns, level.column_factor)]
@@ -425,8 +441,7 @@ def _reduce_codes(codes: np.ndarray, dtype: str, absent: np.ndarray | None, leve
     if level.size > 1:
         reduce_cells(codes, dtype, level.row_factor, level.column_factor, absent=absent, into=into)
         return
-    values = widen(codes, dtype)
-    into.fill(Blocks(values, values, values, None if absent is None else (~absent).astype(np.int32)))
+    into.fill(single_cells(widen(codes, dtype), absent))
 
 
 def _bands(source: Readable, plan: Plan) -> list[slice]:

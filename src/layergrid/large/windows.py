@@ -10,9 +10,10 @@ Twin of js/src/windows.ts; both read tests/fixtures/window_cases.json.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,9 +22,8 @@ from layergrid.tensor import widen
 AGGREGATES = ("mean", "min", "max", "extreme")
 """What a block shows of its cells; "extreme" is the value farthest from the center, of two the larger one."""
 
-# Cells reduced at a time: the arrays in between then stay in the second-level cache, and are small enough for the
-# allocator to use them again instead of mapping new ones.
-_TILE = 1 << 16
+# Cells reduced at a time: fewer, and what Python does around them takes longer than they; more leave the caches.
+_TILE = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -85,16 +85,45 @@ def level_factor(cells: int, pixels: int) -> int:
     return factor
 
 
+Plane = Literal["mean", "min", "max"]
+PLANES: tuple[Plane, ...] = ("mean", "min", "max")
+"""What is kept of each block of a level."""
+
+
+def planes_of(aggregate: str) -> tuple[Plane, ...]:
+    """Those that an aggregate follows from. Either bound needs the other to know a block that is marked."""
+    return ("mean",) if aggregate == "mean" else ("min", "max")
+
+
 @dataclass(frozen=True, eq=False)
 class Blocks:
     """Aggregates of blocks; all arrays of shape (rows, columns) in blocks, floats of one dtype."""
 
-    mean: np.ndarray
-    """The mark where a block is marked, in every aggregate; NaN where it is absent."""
-    min: np.ndarray
-    max: np.ndarray
+    planes: Mapping[Plane, np.ndarray]
+    """All of `PLANES`, or those that were asked for. The mark where a block is marked, NaN where it is absent, in
+    each of them."""
     counts: np.ndarray | None = None
     """int32: cells that are there; None where that follows from the block's size."""
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The mean of the cells of each block."""
+        return self.planes["mean"]
+
+    @property
+    def min(self) -> np.ndarray:
+        """The smallest one."""
+        return self.planes["min"]
+
+    @property
+    def max(self) -> np.ndarray:
+        """The largest one."""
+        return self.planes["max"]
+
+    @property
+    def any_plane(self) -> np.ndarray:
+        """One of them, which shows where blocks are marked."""
+        return next(iter(self.planes.values()))
 
     def aggregate(self, name: str, center: float = 0.0) -> np.ndarray:
         """The values of one of `AGGREGATES`."""
@@ -102,10 +131,10 @@ class Blocks:
             low, high = self.min.astype(np.float64, copy=False), self.max.astype(np.float64, copy=False)
             with np.errstate(invalid="ignore", over="ignore"):
                 return np.where(center - low > high - center, self.min, self.max)
-        if name not in AGGREGATES:
-            raise ValueError(f"unknown aggregate {name!r}; known: {', '.join(AGGREGATES)}")
-        values: np.ndarray = getattr(self, name)
-        return values
+        for plane, values in self.planes.items():
+            if plane == name:
+                return values
+        raise ValueError(f"unknown aggregate {name!r}; known: {', '.join(AGGREGATES)}")
 
     @property
     def absent(self) -> np.ndarray | None:
@@ -114,11 +143,16 @@ class Blocks:
 
     def __getitem__(self, part: Any) -> Blocks:
         counts = None if self.counts is None else self.counts[part]
-        return Blocks(self.mean[part], self.min[part], self.max[part], counts)
+        return Blocks({name: plane[part] for name, plane in self.planes.items()}, counts)
+
+    def only(self, planes: Iterable[Plane]) -> Blocks:
+        """Some of the planes."""
+        return Blocks({name: self.planes[name] for name in planes}, self.counts)
 
     def fill(self, other: Blocks) -> None:
         """Copy other blocks here."""
-        self.mean[:], self.min[:], self.max[:] = other.mean, other.min, other.max
+        for name, plane in self.planes.items():
+            plane[:] = other.planes[name]
         if self.counts is not None:
             self.counts[:] = other.counts
 
@@ -126,13 +160,17 @@ class Blocks:
     def transposed(self) -> Blocks:
         """The blocks of the transposed matrix."""
         counts = None if self.counts is None else self.counts.T
-        return Blocks(self.mean.T, self.min.T, self.max.T, counts)
+        return Blocks({name: plane.T for name, plane in self.planes.items()}, counts)
 
 
-def empty_blocks(shape: tuple[int, int], dtype: Any, counted: bool) -> Blocks:
+def single_cells(values: np.ndarray, absent: np.ndarray | None = None, planes: Iterable[Plane] = PLANES) -> Blocks:
+    """Cells as blocks of one each."""
+    return Blocks(dict.fromkeys(planes, values), None if absent is None else (~absent).astype(np.int32))
+
+
+def empty_blocks(shape: tuple[int, int], dtype: Any, counted: bool, planes: Iterable[Plane] = PLANES) -> Blocks:
     """Blocks to be filled."""
-    mean, low, high = (np.empty(shape, dtype) for _ in range(3))
-    return Blocks(mean, low, high, np.empty(shape, np.int32) if counted else None)
+    return Blocks({name: np.empty(shape, dtype) for name in planes}, np.empty(shape, np.int32) if counted else None)
 
 
 def reduce_cells(
@@ -142,6 +180,7 @@ def reduce_cells(
     column_factor: int,
     *,
     absent: np.ndarray | None = None,
+    planes: Iterable[Plane] = PLANES,
     into: Blocks | None = None,
 ) -> Blocks:
     """Blocks of single cells, of which the first begins a block.
@@ -150,7 +189,8 @@ def reduce_cells(
     ----------
     codes : 2-D array in the storage form of `dtype` (see `layergrid.tensor.STORAGE`)
     absent : bool array of that shape; the cells are NaN where it is true
-    into : blocks of the right shape and dtype to be filled, instead of new ones
+    planes : to be made
+    into : blocks of the right shape, dtype and planes to be filled, instead of new ones
 
     Returns
     -------
@@ -159,42 +199,82 @@ def reduce_cells(
     """
     rows, columns = codes.shape
     shape = (-(-rows // row_factor), -(-columns // column_factor))
-    if into is None:
-        into = empty_blocks(shape, widen(codes[:1, :1], dtype).dtype, absent is not None)
     with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
+        if into is None:
+            if codes.size <= _TILE:
+                return _reduced_tile(codes, dtype, row_factor, column_factor, absent, tuple(planes))
+            into = empty_blocks(shape, widen(codes[:1, :1], dtype).dtype, absent is not None, planes)
         for part, cells in _tiles(shape, (rows, columns), row_factor, column_factor):
             gone = None if absent is None else absent[cells]
-            into[part].fill(_reduced_tile(codes[cells], dtype, row_factor, column_factor, gone))
+            into[part].fill(_reduced_tile(codes[cells], dtype, row_factor, column_factor, gone, tuple(into.planes)))
     return into
 
 
 def _reduced_tile(
-    codes: np.ndarray, dtype: str, row_factor: int, column_factor: int, absent: np.ndarray | None
+    codes: np.ndarray,
+    dtype: str,
+    row_factor: int,
+    column_factor: int,
+    absent: np.ndarray | None,
+    planes: tuple[Plane, ...],
 ) -> Blocks:
-    # A tile as wide as the matrix is in one piece already; another has to be for its pairs to be seen as words.
-    if dtype == "BF16" and column_factor > 1 and codes.shape[1] % 2 == 0 and absent is None:
-        return _reduced_pairs(np.ascontiguousarray(codes), row_factor, column_factor)
-    cells = widen(codes, dtype)
-    return reduce_blocks(
-        Blocks(cells, cells, cells, None if absent is None else (~absent).astype(np.int32)), row_factor, column_factor
-    )
+    if absent is not None:
+        return reduce_blocks(single_cells(widen(codes, dtype), absent, planes), row_factor, column_factor)
+    fold = _Fold(codes.shape, row_factor, column_factor)
+    made: dict[Plane, np.ndarray] = {}
+    if "mean" in planes:
+        made["mean"] = _mean_of_codes(codes, dtype, fold)
+    if "min" in planes:
+        made["min"], made["max"] = _bounds_of_codes(codes, dtype, fold)
+    blocks = Blocks(made)
+    unsettled = _unsettled(blocks)
+    if unsettled.any():
+        _mend(blocks, unsettled, single_cells(widen(codes, dtype), planes=planes), fold)
+    return blocks
 
 
-def _reduced_pairs(codes: np.ndarray, row_factor: int, column_factor: int) -> Blocks:
-    """Blocks of bfloat16 cells, two of which are taken from each 32-bit word: half the work of widening them."""
+def _mean_of_codes(codes: np.ndarray, dtype: str, fold: _Fold) -> np.ndarray:
+    """Means of blocks of cells."""
+    if dtype != "BF16" or codes.shape[1] % 2 or codes.strides[1] != codes.itemsize:
+        return fold.mean_of_sums(widen(codes, dtype))
+    # Two bfloat16 cells are taken from each 32-bit word: half the work of widening them.
     words = codes.view(np.uint32)
-    first = np.left_shift(words, np.uint32(16)).view(np.float32)
-    second = np.bitwise_and(words, np.uint32(0xFFFF0000)).view(np.float32)
-    fold = _Fold(first.shape, row_factor, column_factor // 2)
-    made = Blocks(
-        fold.mean_of_sums(first + second, per_cell=2),
-        fold(np.minimum(first, second), np.minimum),
-        fold(np.maximum(first, second), np.maximum),
-    )
-    if not np.isfinite(made.mean).all():
-        cells = widen(codes, "BF16")
-        _mend(made, Blocks(cells, cells, cells), _Fold(cells.shape, row_factor, column_factor))
-    return made
+    first, second = (room[: words.size].reshape(words.shape) for room in _two_rooms(words.size))
+    np.left_shift(words, np.uint32(16), out=first)
+    np.bitwise_and(words, np.uint32(0xFFFF0000), out=second)
+    numbers = first.view(np.float32), second.view(np.float32)
+    halves = _Fold(words.shape, fold.row_ratio, max(1, fold.column_ratio // 2))
+    if fold.column_ratio > 1:
+        return halves.mean_of_sums(np.add(*numbers, out=numbers[0]), per_cell=2)
+    means = [halves.mean_of_sums(half) for half in numbers]
+    return np.stack(means, axis=2).reshape(len(means[0]), -1)
+
+
+_rooms = threading.local()
+
+
+def _two_rooms(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """This thread's memory for as many 32-bit words, twice: new memory for each tile costs more than the sums."""
+    if not hasattr(_rooms, "two") or _rooms.two[0].size < size:
+        _rooms.two = np.empty(size, np.uint32), np.empty(size, np.uint32)
+    two: tuple[np.ndarray, np.ndarray] = _rooms.two
+    return two
+
+
+# Floats of a sign and a magnitude, of which the codes can be compared as integers. Those need no widening.
+_SIGN_AND_MAGNITUDE = frozenset({"BF16", "F16", "F8_E4M3", "F8_E5M2"})
+
+
+def _bounds_of_codes(codes: np.ndarray, dtype: str, fold: _Fold) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest and largest cells of blocks; NaN in either where a cell is NaN."""
+    if dtype not in _SIGN_AND_MAGNITUDE:
+        return widen(fold(codes, np.minimum), dtype), widen(fold(codes, np.maximum), dtype)
+    size = codes.dtype.itemsize
+    unsigned, signed = codes.view(f"u{size}"), codes.view(f"i{size}")
+    # Negative numbers have the larger codes, and the largest code of them is that of the smallest number.
+    folded = fold(unsigned, np.minimum), fold(unsigned, np.maximum), fold(signed, np.maximum)
+    first, last, positive = (widen(bound.view(codes.dtype), dtype) for bound in folded)
+    return np.minimum(first, last), np.maximum(first, positive)
 
 
 def reduce_blocks(
@@ -206,18 +286,27 @@ def reduce_blocks(
     ----------
     last_row, last_column : size of the last row and column of the source's blocks, as a share of the others'
     """
-    fold = _Fold(source.mean.shape, row_ratio, column_ratio, last_row, last_column)
+    fold = _Fold(source.any_plane.shape, row_ratio, column_ratio, last_row, last_column)
+    made: dict[Plane, np.ndarray] = {}
     with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
-        if source.counts is None:
-            counts = None
-            mean = fold.mean_of_sums(fold.weighted(source.mean))
-        else:
-            counts = fold(source.counts, np.add)
-            mean = (fold(source.mean.astype(np.float64) * source.counts, np.add) / counts).astype(source.mean.dtype)
-        made = Blocks(mean, fold(source.min, np.minimum), fold(source.max, np.maximum), counts)
-        if not np.isfinite(mean).all():
-            _mend(made, source, fold)
-    return made
+        counts = None if source.counts is None else fold(source.counts, np.add)
+        if "mean" in source.planes:
+            if source.counts is None:
+                made["mean"] = fold.mean_of_sums(fold.weighted(source.mean))
+            else:
+                sums = fold(source.mean.astype(np.float64) * source.counts, np.add)
+                made["mean"] = (sums / counts).astype(source.mean.dtype)
+        if "min" in source.planes:
+            made["min"], made["max"] = fold(source.min, np.minimum), fold(source.max, np.maximum)
+        blocks = Blocks(made, counts)
+        unsettled = _unsettled(blocks)
+        if unsettled.any():
+            _mend(blocks, unsettled, source, fold)
+    return blocks
+
+
+# Rows that are added one after the other; sums of them in turn. Rounding errors then grow with the logarithm.
+_ADDED_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -230,15 +319,16 @@ class _Fold:
     last_row: float = 1.0
     last_column: float = 1.0
 
-    def __call__(self, values: np.ndarray, join: Callable[..., np.ndarray]) -> np.ndarray:
-        """Join the values of each block, in pairs: rows first, which lie one after another."""
+    def __call__(self, values: np.ndarray, join: np.ufunc) -> np.ndarray:
+        """Join the values of each block: rows first, which lie one after another, then columns in pairs."""
         ratio = self.row_ratio
         while ratio > 1 and len(values) > 1:
-            values = _joined(values[0::2], values[1::2], join)
-            ratio //= 2
+            at_once = min(ratio, _ADDED_AT_ONCE) if join is np.add else ratio
+            values = _joined_rows(values, at_once, join)
+            ratio //= at_once
         ratio = self.column_ratio
         while ratio > 1 and values.shape[1] > 1:
-            values = _joined(values[:, 0::2].T, values[:, 1::2].T, join).T
+            values = _joined_pairs(values[:, 0::2].T, values[:, 1::2].T, join).T
             ratio //= 2
         return values
 
@@ -262,28 +352,49 @@ class _Fold:
         sums = self(values, np.add)
         rows, columns = self.shape
         if rows % self.row_ratio == 0 and columns % self.column_ratio == 0 and self.last_row == self.last_column == 1:
-            sums *= sums.dtype.type(1 / (self.row_ratio * self.column_ratio * per_cell))
-            return sums
+            means: np.ndarray = sums * sums.dtype.type(1 / (self.row_ratio * self.column_ratio * per_cell))
+            return means
         heights, widths = self.sizes()
         tall = np.add.reduceat(heights, np.arange(0, rows, self.row_ratio))
         wide = np.add.reduceat(widths, np.arange(0, columns, self.column_ratio))
-        means: np.ndarray = sums / (tall[:, None] * (wide * per_cell)).astype(sums.dtype)
+        means = sums / (tall[:, None] * (wide * per_cell)).astype(sums.dtype)
         return means
 
 
-def _joined(first: np.ndarray, second: np.ndarray, join: Callable[..., np.ndarray]) -> np.ndarray:
+def _joined_rows(values: np.ndarray, ratio: int, join: np.ufunc) -> np.ndarray:
+    """Join so many rows at a time; the last ones may be fewer."""
+    rows, columns = values.shape
+    whole = rows // ratio
+    joined = np.empty((-(-rows // ratio), columns), values.dtype)
+    join.reduce(values[: whole * ratio].reshape(whole, ratio, columns), axis=1, out=joined[:whole])
+    if whole < len(joined):
+        join.reduce(values[whole * ratio :], axis=0, out=joined[whole])
+    return joined
+
+
+def _joined_pairs(first: np.ndarray, second: np.ndarray, join: np.ufunc) -> np.ndarray:
     """Join two arrays along their rows; a row that the second lacks is taken as it is."""
+    joined: np.ndarray
     if len(first) == len(second):
-        return join(first, second)
+        joined = join(first, second)
+        return joined
     joined = np.empty_like(first)
     join(first[:-1], second, out=joined[:-1])
     joined[-1] = first[-1]
     return joined
 
 
-def _mend(made: Blocks, source: Blocks, fold: _Fold) -> None:
-    """Work out anew the blocks whose mean is not finite: marked, partly absent, or sums beyond numbers."""
-    bad_rows, bad_columns = np.nonzero(~np.isfinite(made.mean))
+def _unsettled(blocks: Blocks) -> np.ndarray:
+    """Blocks for which plain arithmetic is not the answer: marked, partly absent, or sums beyond numbers."""
+    finite: np.ndarray = np.isfinite(blocks.any_plane)
+    if "mean" not in blocks.planes:
+        finite &= np.isfinite(blocks.max)
+    return ~finite
+
+
+def _mend(made: Blocks, unsettled: np.ndarray, source: Blocks, fold: _Fold) -> None:
+    """Work out anew some of the blocks."""
+    bad_rows, bad_columns = np.nonzero(unsettled)
     # Where the block is cut by the far edge, indices beyond it stand for nothing.
     height, width = min(fold.row_ratio, fold.shape[0]), min(fold.column_ratio, fold.shape[1])
     heights, widths = fold.sizes()
@@ -298,27 +409,27 @@ def _mend(made: Blocks, source: Blocks, fold: _Fold) -> None:
         cells = (rows.clip(max=fold.shape[0] - 1)[:, :, None], columns.clip(max=fold.shape[1] - 1)[:, None, :])
         if source.counts is not None:
             weights = (weights > 0) * source.counts[cells].astype(np.float64)
-        values = source.mean[cells].astype(np.float64)
+        values = source.any_plane[cells].astype(np.float64)
         special = (weights > 0) & ~np.isfinite(values)
         marks = np.where(special, values, 0).sum(axis=(1, 2))  # infinities and NaN add up as they should
         marked, empty = marks != 0, ~(weights > 0).any(axis=(1, 2))
         plain = (weights > 0) & ~special
-        shares = np.where(plain, weights, 0)
-        shares /= shares.sum(axis=(1, 2), keepdims=True)
-        lows, highs = _bounds(values, values, plain)
-        # Rounding may carry the mean of the largest numbers a little beyond them.
-        means = np.clip((np.where(plain, values, 0) * shares).sum(axis=(1, 2)), lows, highs)
-        if source.min is not source.mean:
-            lows, highs = _bounds(source.min[cells], source.max[cells], plain)
-        for plane, answers in ((made.mean, means), (made.min, lows), (made.max, highs)):
+        for name, plane in made.planes.items():
+            answers = _aggregated(name, source.planes[name][cells].astype(np.float64), weights, plain)
             plane[block_rows, block_columns] = np.where(marked, marks, np.where(empty, np.nan, answers))
 
 
-def _bounds(low: np.ndarray, high: np.ndarray, plain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return (
-        np.where(plain, low, np.inf).min(axis=(1, 2)),
-        np.where(plain, high, -np.inf).max(axis=(1, 2)),
-    )
+def _aggregated(plane: Plane, values: np.ndarray, weights: np.ndarray, plain: np.ndarray) -> np.ndarray:
+    """One plane of blocks whose values, of which only `plain` ones count, are of shape (blocks, height, width)."""
+    lows: np.ndarray = np.where(plain, values, np.inf).min(axis=(1, 2))
+    highs: np.ndarray = np.where(plain, values, -np.inf).max(axis=(1, 2))
+    if plane != "mean":
+        return lows if plane == "min" else highs
+    shares = np.where(plain, weights, 0)
+    shares /= shares.sum(axis=(1, 2), keepdims=True)
+    # Rounding may carry the mean of the largest numbers a little beyond them.
+    means: np.ndarray = np.clip((np.where(plain, values, 0) * shares).sum(axis=(1, 2)), lows, highs)
+    return means
 
 
 def _tiles(
