@@ -18,7 +18,7 @@ LONGEST_SIDE = 1 << 14
 
 _PANEL = 1 << 20  # entries, as float64
 # Time that the eigenvalues take, as long as the Gram matrix of so many times as many columns as rows.
-_EIGENVALUES_AS_LONG_AS = 6
+_EIGENVALUES_AS_LONG_AS = 5
 
 
 @dataclass(frozen=True, eq=False)
