@@ -196,6 +196,20 @@ def test_a_report_of_many_components_counts_the_quiet_ones():
     assert "Neither trend nor shape was found in the other 39 components." in report
 
 
+def test_a_report_says_once_what_many_of_a_group_do():
+    values = np.random.default_rng(6).standard_normal((28, 35))
+    values[:, 5:] += np.linspace(0, 12, 28)[:, None]
+    values[:, 1] -= np.linspace(0, 12, 28)
+    names = ("attn.q", "attn.k", "attn.v", "attn.o", "moe.router", *(f"mlp.up[{i}]" for i in range(30)))
+    found = insights(Matrix(values, tuple(range(28)), names))
+    lines = found.report().splitlines()
+    assert [line for line in lines if "attn.k falls from" in line]
+    assert [line for line in lines if "of 30 components of mlp.up rise (Kendall's tau 0." in line]
+    assert not [line for line in lines if "rises from" in line]
+    related = sum(f.kind == "relation" for f in found)
+    assert f"- {related - 20} more, less strong." in lines
+
+
 def test_names_are_never_markup(noise):
     from layergrid.data.matrix import Matrix
 

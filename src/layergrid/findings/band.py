@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 
 from layergrid.findings import serial, templates
-from layergrid.findings.finding import Finding, called, chance, layer_range, number
+from layergrid.findings.finding import Finding, called, chance, layer_range
 from layergrid.findings.multiplicity import SHARES
 from layergrid.findings.series import Series, level_and_slope
 
@@ -145,6 +145,6 @@ def _band(series: Series, direction: str, first: int, last: int, columns: np.nda
         p=p,
         test=TEST,
         statement=f"{called(*names)} are {direction} together at {layer_range(*span)}, by "
-        f"{number(abs(shift))} "
+        f"{abs(shift):.3g} "
         f"standard deviations of their own on average ({chance(p)}).",
     )

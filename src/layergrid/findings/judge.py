@@ -283,7 +283,7 @@ class Judge:
         # Any cell could have been named, so it is asked of the most outlying of all.
         cells = z[np.isfinite(z)]
         p = min(1.0, float(tail_chances(cells, np.array([far]))[0]) * len(cells))
-        said = f"It lies {number(abs(far))} robust standard deviations from its pattern ({chance(p)}, of any cell)."
+        said = f"It lies {abs(far):.3g} robust standard deviations from its pattern ({chance(p)}, of any cell)."
         return ("supported" if p <= ALPHA else "refuted" if abs(far) < 2 else "undecided"), said
 
     def _gap(self, claim: Claim, rows: np.ndarray) -> Answer:

@@ -201,7 +201,7 @@ def _outlier(series: Series, row: int, column: int, p: float, z: float, scale: s
         effect_name=f"robust standard deviations from the pattern{where}",
         p=p,
         test=TEST,
-        statement=f"{called(name)} at layer {layer} is {number(value)}, {number(abs(z))} robust standard deviations "
+        statement=f"{called(name)} at layer {layer} is {number(value)}, {abs(z):.3g} robust standard deviations "
         f"{'above' if z > 0 else 'below'} its pattern{where}; "
         f"{called(name)} is typically {number(typical)} ({chance(p)}).",
     )

@@ -148,12 +148,14 @@ def gaps(series: Series) -> list[Finding]:
     out = []
     for columns in _alike(absent):
         it = "it" if len(columns) == 1 else "them"
-        out.append(_gap(series, "absent", columns, np.flatnonzero(absent[:, columns[0]]), f"do not have {it}"))
+        rows = np.flatnonzero(absent[:, columns[0]])
+        out.append(_gap(series, "absent", columns, rows, f"{'does' if len(rows) == 1 else 'do'} not have {it}"))
     for columns in _alike(missing.astype(np.int8) + infinite):
         rows, of_infinite = np.flatnonzero(missing[:, columns[0]]), int(infinite[:, columns[0]].sum())
         kinds = f"{len(rows) - of_infinite} NaN" + (f", {of_infinite} infinite" if of_infinite else "")
         kinds += "" if len(columns) == 1 else " in each"
-        out.append(_gap(series, "missing", columns, rows, f"hold no finite number ({kinds})"))
+        hold = "holds" if len(rows) == 1 else "hold"
+        out.append(_gap(series, "missing", columns, rows, f"{hold} no finite number ({kinds})"))
     return out
 
 
@@ -168,6 +170,7 @@ def _alike(marked: np.ndarray) -> list[list[int]]:
 def _gap(series: Series, kind: str, columns: list[int], rows: np.ndarray, what: str) -> Finding:
     names, labels = tuple(series.matrix.components[c] for c in columns), series.matrix.layers
     total = len(labels)
+    counted = f"{total} layers" if total > 1 else "1 layer"
     runs = [layer_range(labels[a], labels[b]) for a, b, _ in _runs(np.isin(np.arange(total), rows)[:, None])]
     return Finding(
         kind=kind,
@@ -179,7 +182,7 @@ def _gap(series: Series, kind: str, columns: list[int], rows: np.ndarray, what: 
         effect_name="cells",
         p=NOT_TESTED,
         test="counted",
-        statement=f"{called(*names)}: {len(rows)} of {total} layers {what}: {listed(runs)}.",
+        statement=f"{called(*names)}: {len(rows)} of {counted} {what}: {listed(runs)}.",
     )
 
 

@@ -18,8 +18,8 @@ MOST = 100
 
 TEST = "regression of normal scores on each other, the weaker of both ways, AR(1) noise averaged out"
 _BATCH = 64
-# So many pairs have their p-values averaged over rho at once.
-_PAIRS = 4096
+# So many pairs have their p-values averaged over rho at once: what fits in a processor's cache.
+_PAIRS = 1024
 _MOST_SHARED = 1 - 1e-12
 
 
@@ -88,12 +88,11 @@ def pairs(series: Series, same: set[frozenset[int]], limit: float) -> Kept:
             one, two = first[part : part + _PAIRS], second[part : part + _PAIRS]
             p = np.maximum(np.maximum(lines.chance(one, two), plain[one - start, two - start]), 1e-300)
             every.append(p[p <= limit])
-            alike = lines.correlations(one, two)
-            best = np.lexsort((-np.abs(alike), p))[:MOST]
+            few = np.flatnonzero(p <= min(limit, np.partition(p, MOST)[MOST] if len(p) > MOST else 1.0))
+            alike = lines.correlations(one[few], two[few])
             strongest += [
-                Pair(int(columns[one[i]]), int(columns[two[i]]), float(p[i]), float(alike[i]))
-                for i in best
-                if p[i] <= limit
+                Pair(int(columns[one[i]]), int(columns[two[i]]), float(p[i]), float(each))
+                for i, each in zip(few, alike, strict=True)
             ]
         strongest = sorted(strongest, key=lambda pair: (pair.p, -abs(pair.correlation)))[:MOST]
     return Kept(np.sort(np.concatenate(every)), strongest)
@@ -132,6 +131,8 @@ class _Lines:
     level: np.ndarray
     """What the constant explains, shape (rhos, components)."""
 
+    log_total: np.ndarray
+
     prior: np.ndarray
     """Log prior of rho, shape (rhos, components)."""
 
@@ -140,7 +141,8 @@ class _Lines:
         scores = normal_scores(series)[:, columns]
         there = np.isfinite(series.values[:, columns])
         design = serial.Design.of(np.ones((len(scores), 1)), scores)
-        return cls(scores, there, design.length**2, design.explained[:, 0], series.noise.log_prior[:, columns])
+        total = design.length**2
+        return cls(scores, there, total, design.explained[:, 0], np.log(total), series.noise.log_prior[:, columns])
 
     def correlations(self, one: np.ndarray, two: np.ndarray) -> np.ndarray:
         """Of each with its partner, shape (pairs,)."""
@@ -167,20 +169,22 @@ class _Lines:
         x, y = self.scores[:, one], self.scores[:, two]
         df = np.maximum((self.there[:, one] & self.there[:, two]).sum(axis=0) - 2, 1)
         cross = serial.paired_products(x, y) - self.level[:, one] * self.level[:, two]
-        a, b = self.total[:, one], self.total[:, two]
-        share = np.minimum(cross**2 / (a * b), _MOST_SHARED)
+        share = np.minimum(cross**2 / (self.total[:, one] * self.total[:, two]), _MOST_SHARED)
         rest = np.log1p(-share)
-        log_a, log_b = np.log(a), np.log(b)
+        log_a, log_b = self.log_total[:, one], self.log_total[:, two]
         layers = len(self.scores)
         innovation = 1 - RHOS**2
         constant = 0.5 * np.log(innovation / (innovation + (layers - 1) * (1 - RHOS) ** 2))[:, None]
         p = 2 * ndtr(-_score(share, df))
-        # The first on the second, then the second on the first.
-        ways = (
-            constant - 0.5 * log_b - 0.5 * df * (rest + log_a) + self.prior[:, one],
-            constant - 0.5 * log_a - 0.5 * df * (rest + log_b) + self.prior[:, two],
+        # The first on the second, then the second on the first; shape (rhos, 2, pairs).
+        ways = np.stack(
+            [
+                constant - 0.5 * log_b - 0.5 * df * (rest + log_a) + self.prior[:, one],
+                constant - 0.5 * log_a - 0.5 * df * (rest + log_b) + self.prior[:, two],
+            ],
+            axis=1,
         )
-        return cast(np.ndarray, np.maximum(*(serial.averaged(p, serial.weights(way), layers) for way in ways)))
+        return cast(np.ndarray, serial.averaged(p[:, None], serial.weights(ways), layers).max(axis=0))
 
 
 def _score(share: np.ndarray, df: np.ndarray) -> np.ndarray:

@@ -28,8 +28,8 @@ from layergrid.findings.pooling import RHOS, Noise, borrowed
 _COEFFICIENTS = np.column_stack([1 + RHOS**2, -RHOS, -(RHOS**2)])
 # Below this share of a series' own size a residual is rounding, not noise.
 _ROUNDING = 1e-10
-# Series fitted at once, and numbers of one array of shape (rhos, regressors, series): 1 MB, which is faster than 2.
-_MOST_AT_ONCE, _MOST_NUMBERS = 32, 2**17
+# Series fitted at once, and numbers of one array of shape (rhos, regressors, series): half a MB is faster than 1 or 2.
+_MOST_AT_ONCE, _MOST_NUMBERS = 32, 2**16
 
 
 @dataclass(frozen=True, eq=False)
