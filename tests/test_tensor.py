@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from layergrid.tensor import STORAGE, Tensor, as_tensor, widen
+from layergrid.tensor import STORAGE, Room, Tensor, as_tensor, widen
 
 ml_dtypes = pytest.importorskip("ml_dtypes")
 
@@ -97,3 +97,20 @@ def test_what_is_no_real_number_is_refused(array):
 def test_an_unknown_dtype_is_refused_with_the_tensors_name():
     with pytest.raises(ValueError, match=r"dtype F4 of 'blocks\.0\.mlp\.weight' is not supported; supported: F64"):
         Tensor("blocks.0.mlp.weight", (2,), "F4", lambda start, stop: np.zeros(2))
+
+
+def test_room_for_bytes_begins_with_a_line_of_the_cache_at_their_place_in_a_page():
+    room = Room()
+    for size_bytes, offset in [(100, 0), (5000, 4095), (100, 1000), (1 << 21, 64)]:
+        taken = room.take(size_bytes, offset)
+        address = taken.ctypes.data
+        assert taken.size == size_bytes
+        assert address % 64 == 0
+        assert (offset - address) % 4096 < 64
+        assert room.holds(taken)
+
+
+def test_a_room_does_not_hold_what_lies_elsewhere():
+    owned = np.zeros(3, np.uint8)
+    assert not Room().holds(owned)
+    assert not Room().holds(owned[:1])

@@ -96,6 +96,19 @@ class Tensor:
 
 
 _PAGE = 4096
+_LINE = 64
+
+
+def aligned(count: int, dtype: type[np.generic]) -> np.ndarray:
+    """A flat array of undefined content that begins with a line of the processor's cache.
+
+    Those of numpy begin 16 bytes behind one as a rule. Half of the loads of 32 bytes then touch two lines, and a dot
+    product takes up to half as long again.
+    """
+    size_bytes = count * np.dtype(dtype).itemsize
+    memory = np.empty(size_bytes + _LINE, np.uint8)
+    first = -memory.ctypes.data % _LINE
+    return memory[first : first + size_bytes].view(dtype)
 
 
 class Room:
@@ -105,7 +118,7 @@ class Room:
     """
 
     def __init__(self) -> None:
-        self._memory = np.empty(0, np.uint8)
+        self._memory = aligned(0, np.uint8)
         self._address = 0
 
     def read(self, tensor: Tensor, start: int, stop: int) -> np.ndarray:
@@ -118,17 +131,17 @@ class Room:
         """A flat uint8 array of undefined content for what lies at `offset` of a file; ends what was read before.
 
         It lies where in a page the bytes lie in the file, or up to 63 bytes before: AMD's Zen 3 copies at a fifth of
-        its speed to a place a little behind (`rep movs`). In steps of 64, so that every element is aligned.
+        its speed to a place a little behind (`rep movs`). It begins with a line of the cache.
         """
         if self._memory.size < size_bytes + _PAGE:
-            self._memory = np.empty(size_bytes + _PAGE, np.uint8)
+            self._memory = aligned(size_bytes + _PAGE, np.uint8)
             self._address = self._memory.ctypes.data
-        shift = (offset - self._address) % _PAGE // 64 * 64
+        shift = (offset - self._address) % _PAGE // _LINE * _LINE
         return self._memory[shift : shift + size_bytes]
 
     def holds(self, block: np.ndarray) -> bool:
         """Whether what was read lies in here, and not in memory that somebody else will want unchanged."""
-        return block.base is self._memory
+        return block.base is self._memory.base
 
 
 def as_tensor(array: np.ndarray, name: str = "") -> Tensor:

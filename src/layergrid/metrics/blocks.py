@@ -16,7 +16,7 @@ import numpy as np
 
 from layergrid.metrics.decoder import Decoder
 from layergrid.metrics.summary import Needs, Summary
-from layergrid.tensor import Room, Tensor, widen
+from layergrid.tensor import Room, Tensor, aligned, widen
 
 BLOCK = 1 << 19
 """Entries summed at a time. Fewer would suit the cache better, but cost more in Python than they gain, and threads
@@ -65,10 +65,10 @@ class Workspace:
 
     def __init__(self) -> None:
         self.room = Room()
-        self.words = np.empty(BLOCK, np.int32)
-        self.work = np.empty(BLOCK, np.float32)
-        self.squares = np.empty(BLOCK, np.float32)
-        self.mask = np.empty(BLOCK, np.bool_)
+        self.words = aligned(BLOCK, np.int32)
+        self.work = aligned(BLOCK, np.float32)
+        self.squares = aligned(BLOCK, np.float32)
+        self.mask = aligned(BLOCK, np.bool_)
 
 
 _kept = threading.local()
