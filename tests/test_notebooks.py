@@ -8,6 +8,8 @@ import nbclient
 import nbformat
 import pytest
 
+PATIENCE_S = 900
+
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
 
@@ -19,7 +21,17 @@ NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 def test_the_notebook_runs_top_to_bottom(path, tmp_path):
     shutil.copytree(path.parent, tmp_path, dirs_exist_ok=True)
     notebook = nbformat.read(tmp_path / path.name, as_version=4)
-    nbclient.NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    # The client's own limits are those of a quiet machine: 60 s for a kernel to start, and 4 s for outputs to follow
+    # their cell, past which they are left out without an error.
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=PATIENCE_S,
+        startup_timeout=PATIENCE_S,
+        iopub_timeout=PATIENCE_S,
+        raise_on_iopub_timeout=True,
+        resources={"metadata": {"path": str(tmp_path)}},
+    )
+    client.execute()
     shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     views = [output for output in shown if "application/vnd.jupyter.widget-view+json" in output.get("data", {})]
     grids = [view for view in views if "LayerGrid" in view.data["text/plain"]]  # others are progress bars
