@@ -4,7 +4,7 @@ import type { Figure } from "./figure.ts";
 import { counted, exactNumber, numberFormat, rankText } from "./format.ts";
 import { type Label, tensorText } from "./labels.ts";
 import { placesAt, type Selector } from "./pages.ts";
-import { meanAndDeviation } from "./statistics.ts";
+import { meanAndDeviation } from "./spread.ts";
 import { turnedTo } from "./turning.ts";
 
 export interface CellFacts {

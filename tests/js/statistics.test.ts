@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { histogram, meanAndDeviation } from "../../js/src/spread.ts";
 import {
   countAbove,
   EXACT_QUANTILES_UP_TO,
   finiteExtent,
-  histogram,
-  meanAndDeviation,
   quantile,
   quantiles,
   smallestPositive,

@@ -6,7 +6,7 @@ import { type End, movedLimit } from "../limits.ts";
 import { paletteIndex } from "../raster.ts";
 import { BAR_WIDTH, HISTOGRAM_WIDTH } from "../room.ts";
 import type { Scale } from "../scale.ts";
-import { histogram } from "../statistics.ts";
+import { histogram } from "../spread.ts";
 import { scaleTicks } from "../ticks.ts";
 import type { Changes } from "../traits.ts";
 
