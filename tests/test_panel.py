@@ -148,6 +148,8 @@ def test_a_change_of_a_grid_puts_its_analysis_off(clock, change):
     assert grid._panel.rest_s() == panel.QUIET_S / 2
     change(grid)
     assert grid._panel.rest_s() == panel.QUIET_S
+    grid.close()
+    clock.advance(panel.QUIET_S)  # lets the thread that waits for the rest end
 
 
 def test_a_request_is_answered_on_another_thread_than_it_came_on(replies, monkeypatch):
