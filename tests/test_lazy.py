@@ -272,12 +272,13 @@ def test_a_slow_page_blocks_neither_other_messages_nor_python(monkeypatch):
 
 
 def test_a_closed_grid_lets_its_thread_end():
+    others = set(threading.enumerate())
     grid = LayerGrid(VALUES, dims=DIMS)
     answered = threading.Event()
     grid.send = lambda *_reply: answered.set()
     grid._handle_custom_msg({"kind": "page", "id": 1, "page": 3}, [])
     assert answered.wait(20)
-    working = [thread for thread in threading.enumerate() if thread.name.startswith("layergrid")]
+    working = [thread for thread in set(threading.enumerate()) - others if thread.name.startswith("layergrid")]
     assert working
     grid.close()
     for thread in working:
